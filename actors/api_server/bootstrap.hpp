@@ -1,0 +1,50 @@
+// The objects that every cluster has: namespaces, RBAC roles and bindings, priority classes, the kubernetes service.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/api_server/pipeline/shared.hpp"
+#include "messages/api_server.hpp"
+#include "messages/timer.hpp"
+#include "runtime/component.hpp"
+#include "runtime/stable_ref.hpp"
+
+namespace troupe::api {
+
+/// What it understands.
+using bootstrap_actor =
+    caf::typed_actor<caf::reacts_to<response>, caf::reacts_to<watch_delivery>, caf::reacts_to<timer_due>>;
+
+/// What it needs.
+struct bootstrap_options {
+  std::shared_ptr<shared_state> shared;
+  runtime::stable_ref<api_server_actor> server;
+  std::string advertise_address;  // IPv4 of the endpoint of default/kubernetes
+  std::uint16_t advertise_port = 6443;
+};
+
+/// Waits until all cachers are synced, creates what is missing, adds to RBAC objects what newer versions know, then marks the
+/// api_server as started and ends.
+class bootstrapper final : public runtime::component<bootstrap_actor> {
+ public:
+  bootstrapper(caf::actor_config& settings, bootstrap_options options);
+  behavior_type make_behavior() override;
+
+ private:
+  void look();
+  void begin();
+  void send(method verb, std::string target, std::string body);
+  void ensure(const std::string& json);
+  void on_answer(const api::response& answer);
+
+  bootstrap_options options_;
+  std::uint64_t next_id_ = 1;
+  std::size_t outstanding_ = 0;
+  int phase_ = 0;  // namespaces first: everything else lives in them
+  bool failed_ = false;
+};
+
+}  // namespace troupe::api

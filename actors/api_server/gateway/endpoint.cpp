@@ -1,0 +1,124 @@
+// Listening, and sharing connections out.
+#include "actors/api_server/gateway/endpoint.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace troupe::gateway {
+
+loop_slot::loop_slot() : wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (wake_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+loop_slot::~loop_slot() {
+  for (int socket : waiting_) ::close(socket);
+  ::close(wake_fd_);
+}
+
+void loop_slot::push(int socket) {
+  {
+    std::lock_guard guard(mutex_);
+    waiting_.push_back(socket);
+  }
+  std::uint64_t one = 1;
+  (void)!::write(wake_fd_, &one, sizeof one);
+}
+
+std::vector<int> loop_slot::take() {
+  std::uint64_t count = 0;
+  (void)!::read(wake_fd_, &count, sizeof count);
+  std::lock_guard guard(mutex_);
+  std::vector<int> taken;
+  taken.swap(waiting_);
+  return taken;
+}
+
+namespace {
+
+status socket_failure(const std::string& what) { return internal_error(what + ": " + std::strerror(errno)); }
+
+union any_address {
+  sockaddr base;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+/// Fills the address in; its size, or 0 for text that is no address.
+socklen_t parse_address(const std::string& text, std::uint16_t port, any_address& into) {
+  std::memset(&into, 0, sizeof into);
+  if (inet_pton(AF_INET, text.c_str(), &into.v4.sin_addr) == 1) {
+    into.v4.sin_family = AF_INET;
+    into.v4.sin_port = htons(port);
+    return sizeof into.v4;
+  }
+  if (inet_pton(AF_INET6, text.c_str(), &into.v6.sin6_addr) == 1) {
+    into.v6.sin6_family = AF_INET6;
+    into.v6.sin6_port = htons(port);
+    return sizeof into.v6;
+  }
+  return 0;
+}
+
+}  // namespace
+
+result<std::shared_ptr<endpoint>> endpoint::open(const std::string& address, std::uint16_t port,
+                                                 const tls_credentials& credentials, std::size_t loops,
+                                                 const limits& bounds) {
+  std::shared_ptr<endpoint> made(new endpoint());
+  made->bounds_ = bounds;
+  auto context = make_server_context(credentials);
+  if (!context) return context.error();
+  made->tls_ = std::move(*context);
+  any_address where{};
+  auto size = parse_address(address, port, where);
+  if (size == 0) return bad_request("listen address \"" + address + "\" is not an IP address");
+  made->listener_ = ::socket(where.base.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (made->listener_ < 0) return socket_failure("socket");
+  int yes = 1;
+  setsockopt(made->listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  auto text = "listen on " + address + ":" + std::to_string(port);
+  if (::bind(made->listener_, &where.base, size) != 0) return socket_failure(text);
+  if (::listen(made->listener_, 4096) != 0) return socket_failure(text);
+  if (::getsockname(made->listener_, &where.base, &size) != 0) return socket_failure(text);
+  made->port_ = ntohs(where.base.sa_family == AF_INET ? where.v4.sin_port : where.v6.sin6_port);
+  for (std::size_t i = 0; i < std::max<std::size_t>(loops, 1); ++i)
+    made->slots_.push_back(std::make_unique<loop_slot>());
+  return made;
+}
+
+endpoint::~endpoint() {
+  if (listener_ >= 0) ::close(listener_);
+}
+
+std::size_t endpoint::least_busy(std::size_t self) const {
+  auto best = self;
+  auto fewest = slots_[self]->serving.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    auto serving = slots_[i]->serving.load(std::memory_order_relaxed);
+    if (!slots_[i]->alive.load(std::memory_order_relaxed) || serving >= fewest) continue;
+    best = i;
+    fewest = serving;
+  }
+  return best;
+}
+
+bool endpoint::enter(bool mutating, bool always) {
+  auto& places = mutating ? counts_.mutating_in_flight : counts_.read_only_in_flight;
+  auto limit = static_cast<std::int64_t>(mutating ? bounds_.mutating_in_flight : bounds_.read_only_in_flight);
+  if (places.fetch_add(1, std::memory_order_relaxed) < limit || always) return true;
+  leave(mutating);
+  return false;
+}
+
+void endpoint::leave(bool mutating) {
+  add<std::int64_t>(mutating ? counts_.mutating_in_flight : counts_.read_only_in_flight, -1);
+}
+
+}  // namespace troupe::gateway

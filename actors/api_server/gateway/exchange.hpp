@@ -1,0 +1,41 @@
+// One request and its answer between a client's connection and the api_server.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "actors/api_server/gateway/body_stream.hpp"
+#include "actors/api_server/gateway/watch_feed.hpp"
+#include "messages/api_server.hpp"
+
+namespace troupe::gateway {
+
+class session;
+
+/// Lives from the complete request until its answer is written or, when the client has gone, until the api_server's
+/// answer has been dropped. Belongs to one loop.
+struct exchange {
+  std::uint64_t id = 0;      // of the api::request
+  session* owner = nullptr;  // null: the client has gone
+  std::int32_t stream = 0;   // HTTP/2
+  bool is_head = false;
+  bool is_mutating = false;
+  bool accepts_gzip = false;
+  bool counted = false;           // holds one of the in-flight places
+  bool forwarded = false;         // the api_server was asked and has not answered
+  std::uint64_t deadline_us = 0;  // for the api_server's answer
+  std::string audit_id;
+  std::string target;
+
+  // The answer.
+  bool answered = false;
+  api::response answer;  // its body has moved to `body`
+  body_stream body;
+  std::string encoding;      // Content-Encoding; empty: none
+  bool length_known = true;  // else the body ends when its stream does
+  std::uint64_t length = 0;
+  std::uint64_t watch_id = 0;
+  watch_source* watch = nullptr;  // the body's source
+};
+
+}  // namespace troupe::gateway

@@ -1,0 +1,23 @@
+// Awaiting of calls.
+#include "actors/api_server/pipeline/host.hpp"
+
+namespace troupe::api {
+
+pending_call::~pending_call() {
+  if (id != 0) host_->forget(*this);
+}
+
+void pending_call::await_suspend(std::coroutine_handle<> by) {
+  waiting_ = by;
+  host_->begin(*this);
+}
+
+startup_call::startup_call(request_host& host) : pending_call(host, kind::startup) { ready_ = host.started(); }
+
+freshness_call::freshness_call(request_host& host, std::uint16_t wanted_resource, std::uint64_t wanted_revision)
+    : pending_call(host, kind::freshness), resource(wanted_resource), revision(wanted_revision) {
+  auto& slot = host.slots().slot(resource);
+  ready_ = slot.synced.load() && slot.current.load()->revision() >= revision;
+}
+
+}  // namespace troupe::api

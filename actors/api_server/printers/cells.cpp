@@ -1,0 +1,181 @@
+// What row functions write and how they read objects: cells, ages, lists, selectors, as Kubernetes prints them.
+#include "actors/api_server/printers/cells.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace troupe::api {
+inline namespace printing_detail {
+
+namespace {
+
+/// Days since 1970-01-01 of a date of the Gregorian calendar (Howard Hinnant's method).
+std::int64_t days_from_civil(std::int64_t y, std::int64_t m, std::int64_t d) {
+  y -= m <= 2;
+  std::int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
+  std::int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+  return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+bool digits(std::string_view text, std::size_t at, std::size_t count, std::int64_t& out) {
+  out = 0;
+  if (at + count > text.size()) return false;
+  for (char c : text.substr(at, count)) {
+    if (c < '0' || c > '9') return false;
+    out = out * 10 + (c - '0');
+  }
+  return true;
+}
+
+std::string with_rest(std::int64_t big, char big_unit, std::int64_t rest, char rest_unit) {
+  std::string out = std::to_string(big) + big_unit;
+  return rest == 0 ? out : out + std::to_string(rest) + rest_unit;
+}
+
+std::string one(std::int64_t value, char unit) { return std::to_string(value) + unit; }
+
+std::string requirement_text(const node& expression) {
+  std::string key(text_at(expression, "key"));
+  std::string_view op = text_at(expression, "operator");
+  if (op == "Exists") return key;
+  if (op == "DoesNotExist") return "!" + key;
+  std::vector<std::string> values;
+  for (const node& value : elements_of(expression.find("values"))) values.emplace_back(value.string());
+  std::sort(values.begin(), values.end());
+  return key + (op == "NotIn" ? " notin (" : " in (") + join(values, ",") + ")";
+}
+
+}  // namespace
+
+void table_row::separate() {
+  if (count_++) out_ += ',';
+}
+table_row& table_row::text(std::string_view cell) {
+  separate();
+  append_json_string(out_, cell);
+  return *this;
+}
+table_row& table_row::number(std::int64_t cell) {
+  separate();
+  out_ += std::to_string(cell);
+  return *this;
+}
+table_row& table_row::flag(bool cell) {
+  separate();
+  out_ += cell ? "true" : "false";
+  return *this;
+}
+table_row& table_row::null() {
+  separate();
+  out_ += "null";
+  return *this;
+}
+table_row& table_row::age(const node* time) { return text(since(time)); }
+table_row& table_row::name_of(const node& object) { return text(text_at(object, "metadata", "name")); }
+
+std::string table_row::since(const node* time) const {
+  std::int64_t then = 0;
+  return read_time(text_at(time), then) ? human_duration(now_ms_ - then) : "<unknown>";
+}
+
+std::string human_duration(std::int64_t milliseconds) {
+  std::int64_t seconds = milliseconds / 1000, minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
+  if (seconds < -1) return "<invalid>";  // clocks may differ by a second
+  if (seconds < 0) return "0s";
+  if (seconds < 120) return one(seconds, 's');
+  if (minutes < 10) return with_rest(minutes, 'm', seconds % 60, 's');
+  if (minutes < 180) return one(minutes, 'm');
+  if (hours < 8) return with_rest(hours, 'h', minutes % 60, 'm');
+  if (hours < 48) return one(hours, 'h');
+  if (hours < 24 * 8) return with_rest(days, 'd', hours % 24, 'h');
+  if (hours < 24 * 365 * 2) return one(days, 'd');
+  if (hours < 24 * 365 * 8) return with_rest(days / 365, 'y', days % 365, 'd');
+  return one(days / 365, 'y');
+}
+
+bool read_time(std::string_view text, std::int64_t& milliseconds) {
+  std::int64_t y, mo, d, h, mi, s;
+  if (!digits(text, 0, 4, y) || !digits(text, 5, 2, mo) || !digits(text, 8, 2, d) || !digits(text, 11, 2, h) ||
+      !digits(text, 14, 2, mi) || !digits(text, 17, 2, s))
+    return false;
+  milliseconds = (((days_from_civil(y, mo, d) * 24 + h) * 60 + mi) * 60 + s) * 1000;
+  std::size_t at = 19;
+  if (at < text.size() && text[at] == '.') {
+    std::int64_t scale = 100, digit;
+    for (++at; digits(text, at, 1, digit); ++at, scale /= 10) milliseconds += digit * scale;
+  }
+  if (at < text.size() && (text[at] == '+' || text[at] == '-')) {
+    std::int64_t zone_h, zone_m;
+    if (!digits(text, at + 1, 2, zone_h) || !digits(text, at + 4, 2, zone_m)) return false;
+    milliseconds += (text[at] == '+' ? -1 : 1) * (zone_h * 60 + zone_m) * 60000;
+  }
+  return true;
+}
+
+std::string_view text_at(const node* at) { return at ? at->string() : std::string_view(); }
+bool is_set(const node* at) { return at && !at->is_null(); }
+
+std::string scalar_text(const node* at) {
+  if (!at) return {};
+  if (at->is_string()) return std::string(at->string());
+  return at->is_null() ? std::string() : to_json(*at);
+}
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator) {
+  std::string out;
+  for (const std::string& part : parts) {
+    if (&part != &parts[0]) out += separator;
+    out += part;
+  }
+  return out;
+}
+
+std::string join_some(const std::vector<std::string>& parts, std::size_t most) {
+  if (parts.size() <= most) return join(parts, ",");
+  std::vector<std::string> first(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(most));
+  return join(first, ",") + " + " + std::to_string(parts.size() - most) + " more...";
+}
+
+std::string labels_text(const node* labels) {
+  std::map<std::string_view, std::string_view> sorted;
+  for (const member& label : members_of(labels)) sorted[label.key] = label.value.string();
+  std::string out;
+  for (const auto& [key, value] : sorted) {
+    if (!out.empty()) out += ',';
+    out += std::string(key) + "=" + std::string(value);
+  }
+  return out.empty() ? "<none>" : out;
+}
+
+std::string selector_text(const node* selector, std::string_view empty) {
+  std::vector<std::pair<std::string, std::string>> parts;  // key, requirement
+  if (selector) {
+    for (const member& label : members_of(selector->find("matchLabels")))
+      parts.emplace_back(label.key, std::string(label.key) + "=" + std::string(label.value.string()));
+    for (const node& expression : elements_of(selector->find("matchExpressions")))
+      parts.emplace_back(text_at(expression, "key"), requirement_text(expression));
+  }
+  if (parts.empty()) return std::string(empty);
+  std::stable_sort(parts.begin(), parts.end(), [](auto& a, auto& b) { return a.first < b.first; });
+  std::vector<std::string> texts;
+  for (auto& part : parts) texts.push_back(std::move(part.second));
+  return join(texts, ",");
+}
+
+bool has_condition(const node& object, std::string_view type) {
+  for (const node& condition : elements_of(object.find("status", "conditions")))
+    if (text_at(condition, "type") == type && text_at(condition, "status") == "True") return true;
+  return false;
+}
+
+void container_cells(table_row& out, const node* containers) {
+  std::vector<std::string> names, images;
+  for (const node& container : elements_of(containers)) {
+    names.emplace_back(text_at(container, "name"));
+    images.emplace_back(text_at(container, "image"));
+  }
+  out.text(join(names, ",")).text(join(images, ","));
+}
+
+}  // namespace printing_detail
+}  // namespace troupe::api

@@ -1,0 +1,89 @@
+// Small facts about documents and stored objects.
+#include "actors/api_server/registry/object_text.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace troupe::api {
+
+namespace {
+
+/// Days since 1970-01-01 of a civil date.
+std::int64_t days_of(std::int64_t y, int m, int d) {
+  y -= m <= 2;
+  auto era = (y >= 0 ? y : y - 399) / 400;
+  auto year_of_era = y - era * 400;
+  auto day_of_year = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+}  // namespace
+
+std::string_view text_at(const node& parent, std::string_view key) {
+  auto* value = parent.find(key);
+  return value ? value->string() : std::string_view();
+}
+
+node& metadata_of(document& doc) {
+  auto& metadata = doc.set(doc.root(), "metadata");
+  if (!metadata.is_object()) doc.make_object(metadata);
+  return metadata;
+}
+
+const node* metadata_of(const node& root) { return root.find("metadata"); }
+
+std::string_view metadata_text(const node& root, std::string_view key) {
+  auto* metadata = root.find("metadata");
+  return metadata ? text_at(*metadata, key) : std::string_view();
+}
+
+std::string time_text(std::int64_t ms) {
+  auto seconds = ms / 1000 - (ms % 1000 < 0);
+  auto days = seconds / 86400 - (seconds % 86400 < 0);
+  auto rest = static_cast<int>(seconds - days * 86400);
+  auto z = days + 719468;
+  auto era = (z >= 0 ? z : z - 146096) / 146097;
+  auto doe = z - era * 146097;
+  auto yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+  auto doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+  auto mp = (5 * doy + 2) / 153;
+  auto day = static_cast<int>(doy - (153 * mp + 2) / 5 + 1);
+  auto month = static_cast<int>(mp < 10 ? mp + 3 : mp - 9);
+  auto year = static_cast<int>(yoe + era * 400 + (month <= 2));
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, rest / 3600, rest / 60 % 60,
+                rest % 60);
+  return text;
+}
+
+std::int64_t parse_time(std::string_view text) {
+  int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0;
+  std::string copy(text);
+  if (std::sscanf(copy.c_str(), "%d-%d-%dT%d:%d:%d", &y, &mo, &d, &h, &mi, &s) != 6) return -1;
+  return ((days_of(y, mo, d) * 24 + h) * 3600 + mi * 60 + s) * 1000;
+}
+
+bool same_as_stored(const object& current, std::string_view stored) {
+  auto have = current.json.view();
+  auto spliced = std::string_view("\"resourceVersion\":\"\",").size() + std::to_string(current.revision).size();
+  if (have.size() != stored.size() + spliced) return false;
+  auto head = static_cast<std::size_t>(std::mismatch(stored.begin(), stored.end(), have.begin()).first - stored.begin());
+  auto tail = static_cast<std::size_t>(std::mismatch(stored.rbegin(), stored.rend(), have.rbegin()).first - stored.rbegin());
+  return head + tail >= stored.size();
+}
+
+void carry_over(document& doc, node& next, const node& previous, std::string_view key) {
+  if (auto* value = previous.find(key))
+    doc.set(next, key, doc.clone(*value));
+  else
+    doc.remove(next, key);
+}
+
+std::string generate_name(std::string_view base, std::uint64_t random) {
+  constexpr std::string_view alphabet = "bcdfghjklmnpqrstvwxz2456789";
+  std::string out(base.substr(0, 58));
+  for (int i = 0; i < 5; ++i, random /= alphabet.size()) out += alphabet[random % alphabet.size()];
+  return out;
+}
+
+}  // namespace troupe::api

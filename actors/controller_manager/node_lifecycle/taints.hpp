@@ -1,0 +1,30 @@
+// Taints for nodes in trouble, and how long pods bear them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "messages/views/core_v1.hpp"
+
+namespace troupe::controllers {
+
+struct taint {
+  std::string key, value, effect, time_added;
+  bool same(const taint& other) const { return key == other.key && effect == other.effect; }
+};
+
+constexpr const char* not_ready_taint = "node.kubernetes.io/not-ready";
+constexpr const char* unreachable_taint = "node.kubernetes.io/unreachable";
+
+std::vector<taint> taints_of(const core_v1::node_view& node);
+/// The taints the node should have by its conditions and spec.unschedulable, others kept; `now` (RFC 3339) for new ones.
+std::vector<taint> wanted_taints(const core_v1::node_view& node, const std::string& now);
+bool same_taints(const std::vector<taint>& a, const std::vector<taint>& b);
+
+/// How long the pod may stay in view of the NoExecute taints, in seconds from when the earliest was added: 0 at once,
+/// nothing for ever.
+std::optional<std::int64_t> stay_seconds(const core_v1::pod_view& pod, const std::vector<taint>& taints);
+
+}  // namespace troupe::controllers

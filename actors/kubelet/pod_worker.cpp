@@ -1,0 +1,436 @@
+// The pod worker's shell.
+#include "actors/kubelet/pod_worker.hpp"
+
+#include <unordered_map>
+
+#include "actors/kubelet/environment.hpp"
+#include "actors/kubelet/volumes.hpp"
+#include "runtime/api_session.hpp"
+#include "runtime/component.hpp"
+#include "runtime/trace/core_trace.hpp"
+
+namespace troupe::kubelet {
+namespace {
+
+using namespace runtime;
+
+/// The object in an answer, decoded; null when there is none.
+std::shared_ptr<const document> body_of(const api::response& answer) {
+  std::string text;
+  if (answer.object) {
+    text = answer.object->json.view();
+  } else {
+    for (auto& part : answer.body) text += part.view();
+  }
+  auto parsed = document::parse(text);
+  return parsed ? std::make_shared<const document>(std::move(*parsed)) : nullptr;
+}
+
+std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
+
+class worker final : public component<worker_actor> {
+ public:
+  worker(caf::actor_config& settings, std::string uid, std::shared_ptr<const worker_context> context)
+      : component(settings, ""), uid_(std::move(uid)), context_(std::move(context)), trace_(*this) {
+    state_.options = context_->pod;
+  }
+
+  behavior_type make_behavior() override {
+    send_to(context_->runtime.handle(), container::subscribe{uid_, false});
+    send_to(context_->kubelet, worker_up{uid_});
+    return {[this](const pod_update& m) { on_update(m); },
+            [this](const api_answer& m) { take(calls_, m.token, m.answer); },
+            [this](const container::reply& m) { take(replies_, m.id, m); },
+            [this](const container::happenings& m) { on_happenings(m); },
+            [this](const container::log_chunk&) {},
+            [this](const read_pod_log& m) { on_read_log(m); },
+            [this](const open_pod_stream& m) { on_open_stream(m); },
+            [this](const timer_due&) { feed(clock_due{now()}); }};
+  }
+
+ private:
+  using answered = std::function<void(const api::response&)>;
+  using replied = std::function<void(const container::reply&)>;
+
+  moment now() const {
+    return {static_cast<std::int64_t>(steady_now_us() / 1000), static_cast<std::int64_t>(wall_now_ms())};
+  }
+
+  void feed(const pod_event& what) {
+    if (state_.finished) return;
+    auto out = trace::traced_step(trace_, state_, what, [](pod_state& s, const pod_event& e) { return step(s, e); });
+    for (auto& one : out) std::visit([this](auto& x) { perform(x); }, one);
+  }
+
+  template <class Map, class Answer>
+  void take(Map& waiting, std::uint64_t key, const Answer& answer) {
+    auto found = waiting.find(key);
+    if (found == waiting.end()) return;
+    auto on_done = std::move(found->second);
+    waiting.erase(found);
+    on_done(answer);
+  }
+
+  void ask(container::operation what, replied on_done) {
+    auto id = next_++;
+    replies_.emplace(id, std::move(on_done));
+    send_to(context_->runtime.handle(), container::request{id, std::move(what)});
+  }
+
+  void call(api::request request, answered on_done) {
+    auto token = next_++;
+    calls_.emplace(token, std::move(on_done));
+    send_to(context_->kubelet, api_call{token, std::move(request)});
+  }
+
+  std::string target(std::string_view subresource = {}) const {
+    auto out = "/api/v1/namespaces/" + state_.plan.namespace_name + "/pods/" + state_.plan.name;
+    return subresource.empty() ? out : out + "/" + std::string(subresource);
+  }
+
+  /// The pod as it stands, decoded; there whenever the core asks for something.
+  result<document> pod() const { return document::parse(state_.object->json.view()); }
+
+  // -- events from outside
+
+  void on_update(const pod_update& m) {
+    if (m.pod)
+      feed(pod_observed{now(), m.pod});
+    else
+      feed(pod_vanished{now()});
+  }
+
+  void on_happenings(const container::happenings& m) {
+    if (m.lost) return perform(list_runtime{});
+    feed(runtime_changed{now(), m.sandboxes, m.containers, m.gone});
+  }
+
+  // -- effects
+
+  void perform(const list_runtime&) {
+    ask(container::list_pods{uid_}, [this](const container::reply& r) {
+      runtime_listed e{now(), r.error, {}, {}};
+      if (auto* list = std::get_if<container::pod_list>(&r.what)) {
+        e.sandboxes = list->sandboxes;
+        e.containers = list->containers;
+      }
+      feed(e);
+    });
+  }
+
+  /// Fetches what the references name, then goes on. `error`: something could not be fetched at all.
+  void gather(std::vector<reference> references, bool services,
+              std::function<void(env_sources, std::string error)> on_done) {
+    struct gathering {
+      env_sources sources;
+      std::string error;
+      std::size_t open = 1;
+      std::function<void(env_sources, std::string)> on_done;
+    };
+    auto all = std::make_shared<gathering>();
+    all->on_done = std::move(on_done);
+    auto finish_one = [all] {
+      if (--all->open == 0) all->on_done(std::move(all->sources), std::move(all->error));
+    };
+    auto base = "/api/v1/namespaces/" + state_.plan.namespace_name;
+    for (auto& r : references) {
+      ++all->open;
+      call(runtime::get(base + (r.secret ? "/secrets/" : "/configmaps/") + r.name),
+           [all, r, finish_one](const api::response& answer) {
+             auto& found = (r.secret ? all->sources.secrets : all->sources.config_maps)[r.name];
+             if (answer.error.ok() && answer.code == 200)
+               found = body_of(answer);
+             else if (code_of(answer) != 404)
+               all->error = answer.error.message;
+             finish_one();
+           });
+    }
+    if (services) {
+      ++all->open;
+      call(runtime::get(base + "/services"), [all, finish_one](const api::response& answer) {
+        auto list = answer.error.ok() ? body_of(answer) : nullptr;
+        if (list) all->sources.services = service_environment(*list);
+        finish_one();
+      });
+    }
+    finish_one();
+  }
+
+  void perform(const prepare_volumes&) {
+    auto doc = pod();
+    if (!doc) return feed(volumes_prepared{now(), doc.error().message});
+    gather(volume_references(*doc), false, [this](env_sources sources, std::string error) {
+      auto fresh = pod();
+      if (error.empty() && fresh)
+        error = make_volumes(*fresh, context_->node, sources, context_->volume_root, volume_paths_);
+      feed(volumes_prepared{now(), std::move(error)});
+    });
+  }
+
+  void perform(const release_volumes&) { remove_volumes(uid_, context_->volume_root); }
+
+  void perform(const run_sandbox& e) {
+    auto doc = pod();
+    if (!doc) return;
+    sandbox_ = build_sandbox(*doc, context_->node, e.attempt);
+    ask(container::run_sandbox{sandbox_}, [this](const container::reply& r) {
+      sandbox_answered out{now(), r.error, {}, {}};
+      if (auto* made = std::get_if<container::sandbox_made>(&r.what)) {
+        out.id = made->id;
+        out.ips = made->ips;
+      }
+      feed(out);
+    });
+  }
+
+  void perform(const stop_sandbox& e) {
+    ask(container::stop_sandbox{e.id}, [this, e](const container::reply& r) {
+      if (!r.error.ok() || !e.remove) return feed(sandbox_ended{now(), r.error, e.id, false});
+      ask(container::remove_sandbox{e.id}, [this, id = e.id](const container::reply& last) {
+        feed(sandbox_ended{now(), last.error, id, true});
+      });
+    });
+  }
+
+  void perform(const check_image& e) {
+    ask(container::image_status{e.image}, [this, name = e.container](const container::reply& r) {
+      image_answered out{now(), r.error, name, false, false, {}, 0, 0};
+      if (auto* found = std::get_if<container::image_answer>(&r.what)) {
+        out.present = found->present;
+        out.image_ref = found->info.id;
+      }
+      feed(out);
+    });
+  }
+
+  void perform(const pull_image& e) {
+    auto begun = now().steady_ms;
+    ask(container::pull_image{e.image, {}, sandbox_}, [this, name = e.container, begun](const container::reply& r) {
+      image_answered out{now(), r.error, name, true, r.error.ok(), {}, 0, 0};
+      out.took_ms = out.at.steady_ms - begun;
+      if (auto* got = std::get_if<container::image_pulled>(&r.what)) {
+        out.image_ref = got->image_ref;
+        out.size = got->size;
+      }
+      feed(out);
+    });
+  }
+
+  void perform(const create_container& e) {
+    auto doc = pod();
+    if (!doc) return;
+    bool services = !context_->simulated() && core_v1::pod_view(*doc).spec().enable_service_links(true);
+    gather(references_of(*doc, e.container), services,
+           [this, e](env_sources sources, std::string error) { create(e, std::move(sources), std::move(error)); });
+  }
+
+  void create(const create_container& e, env_sources sources, std::string error) {
+    auto doc = pod();
+    container_inputs in{e.container, e.attempt, e.image_ref, state_.ips, volume_paths_, {}, std::move(sources)};
+    if (error.empty() && doc) {
+      auto hosts = make_hosts_file(*doc, context_->volume_root, state_.ips, context_->node.cluster_domain);
+      if (!hosts.empty()) in.extra_mounts.push_back({"/etc/hosts", hosts, false, false, {}});
+      auto config = build_container(*doc, context_->node, in);
+      if (config) {
+        if (sandbox_.uid.empty()) sandbox_ = build_sandbox(*doc, context_->node, state_.sandbox_attempt);
+        return ask(container::create_container{e.sandbox_id, std::move(*config), sandbox_},
+                   [this, name = e.container](const container::reply& r) {
+                     container_created out{now(), r.error, false, name, {}};
+                     if (auto* made = std::get_if<container::container_made>(&r.what)) out.id = made->id;
+                     feed(out);
+                   });
+      }
+      error = config.error().message;
+    }
+    feed(container_created{now(), {container::fault::invalid_argument, error}, true, e.container, {}});
+  }
+
+  void perform(const start_container& e) {
+    ask(container::start_container{e.id}, [this, e](const container::reply& r) {
+      feed(container_answered{now(), r.error, e.container, e.id, false});
+    });
+  }
+  void perform(const stop_container& e) {
+    ask(container::stop_container{e.id, e.timeout_s}, [this, e](const container::reply& r) {
+      feed(container_answered{now(), r.error, e.container, e.id, true});
+    });
+  }
+  void perform(const remove_container& e) {
+    ask(container::remove_container{e.id}, [](const container::reply&) {});
+  }
+
+  const container_plan* plan_of(const std::string& name) const {
+    for (auto& c : state_.plan.containers)
+      if (c.name == name) return &c;
+    return nullptr;
+  }
+
+  /// Runs an exec, http or tcp action in or against a container.
+  void act(const action_plan& action, const std::string& id, std::int64_t timeout_s, const char* simulated_as,
+           std::function<void(action_result)> on_done) {
+    if (action.kind == action_kind::sleep) {
+      after(std::chrono::seconds(action.seconds), [on_done] { on_done({}); });
+      return;
+    }
+    if (action.kind == action_kind::grpc)
+      return on_done({probe_outcome::unknown, "gRPC probes are not supported by this kubelet"});
+    bool network = action.kind == action_kind::http || action.kind == action_kind::tcp;
+    if (network && !context_->simulated()) return act_by_network(action, timeout_s, std::move(on_done));
+    // Containers on paper have no ports: their runtime is asked what a probe of that kind would find.
+    auto command = action.command;
+    if (context_->simulated() && simulated_as) command = {"troupe-probe", simulated_as};
+    ask(container::exec_sync{id, command, timeout_s}, [on_done, timeout_s](const container::reply& r) {
+      if (r.error.code == container::fault::deadline_exceeded)
+        return on_done(
+            {probe_outcome::failure, "command timed out: timed out after " + std::to_string(timeout_s) + "s"});
+      if (!r.error.ok()) return on_done({probe_outcome::unknown, r.error.message});
+      auto& result = std::get<container::exec_result>(r.what);
+      on_done({result.exit_code == 0 ? probe_outcome::success : probe_outcome::failure, result.output});
+    });
+  }
+
+  void act_by_network(const action_plan& action, std::int64_t timeout_s, std::function<void(action_result)> on_done) {
+    auto host = state_.plan.host_network || state_.ips.empty() ? context_->node.host_ip : state_.ips.front();
+    // The prober answers from its own thread: the result becomes a message to this actor.
+    auto id = next_++;
+    replies_.emplace(id, [on_done](const container::reply& r) {
+      auto& text = std::get<container::exec_result>(r.what);
+      on_done({static_cast<probe_outcome>(text.exit_code), text.output});
+    });
+    worker_actor me{this};
+    context_->probes->run(action, host, timeout_s * 1000, [me, id](action_result result) {
+      caf::anon_send(
+          me, container::reply{
+                  id, {}, container::exec_result{std::move(result.output), static_cast<std::int32_t>(result.outcome)}});
+    });
+  }
+
+  void perform(const run_hook& e) {
+    auto* c = plan_of(e.container);
+    if (!c) return;
+    bool first = e.hook == hook_kind::post_start;
+    act(first ? c->post_start : c->pre_stop, e.id, 0, nullptr, [this, e, first](action_result result) {
+      std::string error;
+      if (result.outcome != probe_outcome::success)
+        error = std::string(first ? "PostStartHook" : "PreStopHook") + " failed: " + result.output;
+      feed(hook_done{now(), e.container, e.id, e.hook, std::move(error)});
+    });
+  }
+
+  void perform(const run_probe& e) {
+    auto* c = plan_of(e.container);
+    if (!c) return;
+    static constexpr const char* names[] = {"startup", "liveness", "readiness"};
+    auto& probe = c->probe(e.probe);
+    act(probe.action, e.id, probe.timeout, names[static_cast<std::size_t>(e.probe)], [this, e](action_result result) {
+      feed(probe_done{now(), e.container, e.id, e.probe, result.outcome, std::move(result.output)});
+    });
+  }
+
+  void perform(const write_status& e) {
+    auto body = "{\"metadata\":{\"uid\":\"" + uid_ + "\"},\"status\":" + e.status + "}";
+    call(runtime::patch(target("status"), std::move(body), "application/strategic-merge-patch+json"),
+         [this](const api::response& answer) {
+           feed(status_written{now(), code_of(answer)});
+         });
+  }
+
+  void perform(const delete_pod&) {
+    auto body =
+        R"({"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":0,"preconditions":{"uid":")" + uid_ + "\"}}";
+    call(runtime::del(target(), std::move(body)), [this](const api::response& answer) {
+      feed(deletion_answered{now(), code_of(answer)});
+    });
+  }
+
+  void perform(const pod_note& e) {
+    if (!state_.planned) return;
+    std::string path;
+    if (auto* c = e.container.empty() ? nullptr : plan_of(e.container))
+      path = (c->role == container_role::regular ? "spec.containers{" : "spec.initContainers{") + c->name + "}";
+    send_to(context_->kubelet,
+            worker_note{state_.plan.namespace_name, state_.plan.name, uid_, state_.object ? state_.object->revision : 0,
+                        path, e.warning, e.reason, e.message});
+  }
+
+  void perform(const wake_at& e) {
+    auto wait = std::max<std::int64_t>(e.steady_ms - now().steady_ms, 0);
+    start_timer(std::chrono::milliseconds(wait + 1), 0);
+  }
+
+  void perform(const pod_finished&) {
+    send_to(context_->runtime.handle(), container::subscribe{uid_, true});
+    send_to(context_->kubelet, worker_done{uid_});
+  }
+
+  // -- logs and streams
+
+  void refuse_log(const read_pod_log& m, container::fault code, std::string message) {
+    send_to(current_sender(), container::log_chunk{m.id, {}, true, {code, std::move(message)}});
+  }
+
+  void on_read_log(const read_pod_log& m) {
+    auto reader = current_sender();
+    if (!reader) return;
+    std::size_t i = 0;
+    while (i < state_.runs.size() && state_.plan.containers[i].name != m.container) ++i;
+    if (i == state_.runs.size())
+      return refuse_log(m, container::fault::invalid_argument,
+                        "container " + m.container + " is not valid for pod " + m.pod);
+    auto& r = state_.runs[i];
+    auto text = "container \"" + m.container + "\" in pod \"" + m.pod + "\"";
+    auto id = m.previous ? r.before.id : r.id;
+    if (m.previous && id.empty() && r.ended.happened && r.waiting_reason == "CrashLoopBackOff") id = r.ended.id;
+    if (m.previous && id.empty())
+      return refuse_log(m, container::fault::invalid_argument, "previous terminated " + text + " not found");
+    if (id.empty())
+      return refuse_log(
+          m, container::fault::invalid_argument,
+          text + " is waiting to start: " + (r.waiting_reason.empty() ? "ContainerCreating" : r.waiting_reason));
+    // The reader is made the sender, so that the runtime answers it directly.
+    container::read_log order{m.id, id, {}, m.follow, m.timestamps, m.tail_lines, m.limit_bytes, m.since_ns};
+    auto* driver = caf::actor_cast<caf::abstract_actor*>(context_->runtime.handle());
+    driver->eq_impl(caf::make_message_id(), reader, context(), std::move(order));
+  }
+
+  void on_open_stream(const open_pod_stream& m) {
+    auto reader = current_sender();
+    if (!reader) return;
+    std::size_t i = 0;
+    while (i < state_.runs.size() && state_.plan.containers[i].name != m.container) ++i;
+    container::operation what;
+    if (m.port_forward) {
+      what = container::open_port_forward{state_.sandbox_id, m.ports};
+    } else if (i == state_.runs.size() || !state_.runs[i].running()) {
+      send_to(reader, container::reply{m.id,
+                                       {container::fault::not_found, "container not found (\"" + m.container + "\")"},
+                                       container::done{}});
+      return;
+    } else {
+      what = container::open_exec{state_.runs[i].id, m.command, m.stdin_open, m.stdout_open, m.stderr_open, m.tty};
+    }
+    ask(std::move(what), [this, reader, id = m.id](const container::reply& r) {
+      auto copy = r;
+      copy.id = id;
+      send_to(reader, std::move(copy));
+    });
+  }
+
+  std::string uid_;
+  std::shared_ptr<const worker_context> context_;
+  pod_state state_;
+  container::sandbox_config sandbox_;
+  std::map<std::string, std::string> volume_paths_;
+  std::unordered_map<std::uint64_t, answered> calls_;
+  std::unordered_map<std::uint64_t, replied> replies_;
+  std::uint64_t next_ = 1;
+  trace::core_trace trace_;
+};
+
+}  // namespace
+
+worker_actor spawn_worker(caf::actor_system& system, std::string uid, std::shared_ptr<const worker_context> context) {
+  return system.spawn<worker>(std::move(uid), std::move(context));
+}
+
+}  // namespace troupe::kubelet

@@ -1,0 +1,21 @@
+// What each file of cli/ adds to the command line.
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace troupe::cli {
+
+/// `troupe up`: a local cluster in the foreground.
+void add_up(CLI::App& app, int& exit_code);
+/// `troupe version`.
+void add_version(CLI::App& app);
+/// `troupe trace show|diagram`.
+void add_trace(CLI::App& app, int& exit_code);
+/// Prints how the object ("pod/nginx") went through the components recorded at `path`; the process's exit code.
+int draw_diagram(const std::string& path, const std::string& object);
+/// `troupe debug actors|crash`.
+void add_debug(CLI::App& app, int& exit_code);
+
+}  // namespace troupe::cli

@@ -1,0 +1,79 @@
+// `troupe debug`: the live actor tree, and crashing one actor to see its supervisor work.
+#include <iostream>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/http_client.hpp"
+#include "cli/kubectl/kubectl.hpp"
+#include "messages/document.hpp"
+
+namespace troupe::cli {
+namespace {
+
+int with_client(const std::string& kubeconfig, const std::function<int(http_client&)>& run) {
+  auto settings = read_kubeconfig(kubeconfig);
+  if (!settings) return print_error(settings.error().message);
+  http_client client(*settings);
+  return run(client);
+}
+
+int show_actors(http_client& client, bool json) {
+  auto answer = client.call("GET", "/debug/troupe/actors");
+  if (!answer) return print_error(answer.error().message);
+  if (answer->code != 200) return print_server_error(*answer);
+  if (json) {
+    std::cout << answer->body << "\n";
+    return 0;
+  }
+  auto parsed = document::parse(answer->body);
+  if (!parsed) return print_error(parsed.error().message);
+  table_writer out;
+  out.row({"ACTOR", "STATE", "RESTARTS", "MAILBOX", "PROCESSED", "CPU-MS", "LAST-ERROR"});
+  auto* actors = parsed->root().find("actors");
+  for (std::size_t i = 0; actors && i < actors->size(); ++i) {
+    const auto& one = actors->element(i);
+    auto text = [&](const char* key) {
+      auto* field = one.find(key);
+      return !field ? std::string() : field->is_string() ? std::string(field->string()) : to_json(*field);
+    };
+    auto* cpu = one.find("cpuMicroseconds");
+    out.row({text("path"), text("state"), text("restarts"), text("mailbox"), text("processed"),
+             std::to_string(cpu ? cpu->integer() / 1000 : 0), text("lastError")});
+  }
+  out.flush();
+  return 0;
+}
+
+int crash_actor(http_client& client, const std::string& path) {
+  auto answer = client.call("POST", "/debug/troupe/crash?path=" + url_encode(path));
+  if (!answer) return print_error(answer.error().message);
+  if (answer->code != 200) return print_server_error(*answer);
+  std::cout << "crashed " << path << "\n";
+  return 0;
+}
+
+}  // namespace
+
+void add_debug(CLI::App& app, int& exit_code) {
+  struct flags {
+    std::string kubeconfig, path;
+    bool json = false;
+  };
+  auto given = std::make_shared<flags>();
+  auto* debug = app.add_subcommand("debug", "Look into a running cluster");
+  debug->require_subcommand(1);
+  auto* actors = debug->add_subcommand("actors", "Print the live actor tree");
+  actors->add_option("--kubeconfig", given->kubeconfig);
+  actors->add_flag("--json", given->json);
+  actors->callback([given, &exit_code] {
+    exit_code = with_client(given->kubeconfig, [&](http_client& client) { return show_actors(client, given->json); });
+  });
+  auto* crash = debug->add_subcommand("crash", "Make one actor fail (needs debug.allow_crash)");
+  crash->add_option("--kubeconfig", given->kubeconfig);
+  crash->add_option("path", given->path, "as `troupe debug actors` prints it")->required();
+  crash->callback([given, &exit_code] {
+    exit_code = with_client(given->kubeconfig, [&](http_client& client) { return crash_actor(client, given->path); });
+  });
+}
+
+}  // namespace troupe::cli

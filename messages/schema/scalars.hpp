@@ -1,0 +1,33 @@
+// The string forms that Kubernetes normalises on decoding: times, durations, quantities, base64.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace troupe::schema {
+
+enum class time_format : std::uint8_t {
+  seconds,  // metav1.Time: RFC3339, whole seconds
+  micros,   // metav1.MicroTime: RFC3339 with exactly 6 fraction digits
+};
+
+/// What reading a scalar gave: either `text` is the normal form (empty: the zero value), or `error` says what is wrong
+/// in Go's words.
+struct scalar_result {
+  bool ok = false;
+  bool same = false;  // the input was in normal form already; `text` is not filled then
+  std::string text;
+  std::string error;
+};
+
+/// A time in UTC. Go's zero time becomes an empty text.
+scalar_result normal_time(std::string_view in, time_format format);
+/// A Go duration ("90s" becomes "1m30s").
+scalar_result normal_duration(std::string_view in);
+/// A quantity in canonical form.
+scalar_result normal_quantity(std::string_view in);
+/// Standard base64 with padding; line breaks are dropped.
+scalar_result normal_base64(std::string_view in);
+
+}  // namespace troupe::schema

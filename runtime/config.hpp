@@ -1,0 +1,84 @@
+// Configuration: one structure, one table of keys. A file (YAML), `--set key=value` and the flags all go through the
+// table, so a wrong key or type is refused the same way everywhere, with its line and the nearest right name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/status.hpp"
+
+namespace troupe::runtime {
+
+/// Everything that can be configured. Defaults are those of local mode; configs/local.yaml documents each key.
+struct configuration {
+  std::string data_dir;    // where the store, certificates and traces live
+  std::string kubeconfig;  // written for the administrator; empty: DATA_DIR/kubeconfig
+
+  struct {
+    std::string level = "info";  // trace, debug, info, warn, error
+    std::string file;            // empty: standard error
+  } log;
+
+  struct {
+    std::string backend = "embedded";  // embedded, memory
+    std::int64_t compact_seconds = 300;
+  } store;
+
+  struct {
+    std::string listen = "127.0.0.1:6443";
+    std::int64_t gateway_threads = 2;
+    std::int64_t workers = 2;
+    std::int64_t max_body_bytes = 3145728;
+    std::int64_t max_inflight = 400;
+    std::int64_t max_mutating_inflight = 200;
+    std::string service_cidr = "10.96.0.0/16";
+    std::vector<std::string> extra_names;  // further names and addresses of the serving certificate
+  } api_server;
+
+  struct {
+    std::string runtime = "auto";  // auto, cri, hollow
+    std::int64_t count = 1;
+    std::string name_prefix;       // empty: the host's name, or hollow-N with several nodes
+    std::string pod_cidr = "10.244.0.0/16";
+    std::int64_t heartbeat_seconds = 10;
+    std::string cri_socket;        // empty: look for one, or start a private containerd
+  } nodes;
+
+  struct {
+    std::int64_t node_grace_seconds = 40;     // without heartbeat: NotReady (node-monitor-grace-period)
+    std::int64_t eviction_seconds = 300;      // default toleration of not-ready and unreachable
+  } controllers;
+
+  struct {
+    bool enabled = true;
+    std::int64_t max_bytes = 67108864;  // recorded traces on disk
+  } trace;
+
+  struct {
+    bool allow_crash = false;  // `troupe debug crash` may end a component
+  } debug;
+};
+
+/// One row of the table of keys.
+struct config_key {
+  std::string_view name;  // "api_server.listen"
+  std::string_view type;  // string, integer, boolean, list of strings
+  std::string_view about;
+};
+const std::vector<config_key>& config_keys();
+
+/// Reads a YAML file into `out`. The error names file, line and the nearest right key.
+status load_config(const std::string& path, configuration& out);
+/// The same for text; `source` names it in errors.
+status parse_config(std::string_view yaml, std::string_view source, configuration& out);
+/// Applies one "key=value".
+status set_config(std::string_view assignment, configuration& out);
+/// Judges values against each other and their ranges.
+status check_config(const configuration& config);
+
+/// The candidate closest to `word` by edit distance, or empty if none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace troupe::runtime

@@ -1,0 +1,173 @@
+// Writing Kubernetes Events.
+#include "runtime/event_recorder.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "messages/document.hpp"
+#include "messages/schema/schema.hpp"
+
+namespace troupe::runtime {
+
+namespace {
+
+constexpr std::size_t max_known = 4096;       // distinct events remembered for counting
+constexpr std::size_t max_under_way = 512;    // requests
+constexpr std::uint64_t refill_ms = 300'000;  // one token
+constexpr double burst = 25;
+
+std::tm utc_of(std::uint64_t wall_ms) {
+  auto seconds = static_cast<std::time_t>(wall_ms / 1000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  return parts;
+}
+
+}  // namespace
+
+std::string format_time(std::uint64_t wall_ms) {
+  auto parts = utc_of(wall_ms);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string format_micro_time(std::uint64_t wall_ms) {
+  auto parts = utc_of(wall_ms);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  char micros[16];
+  std::snprintf(micros, sizeof micros, ".%06uZ", static_cast<unsigned>(wall_ms % 1000) * 1000);
+  return std::string(text) + micros;
+}
+
+event_subject subject_of(const object& one) {
+  event_subject subject;
+  auto all = schema::resources();
+  if (one.resource < all.size()) {
+    const auto& known = all[one.resource];
+    subject.kind = known.kind;
+    subject.api_version =
+        known.group.empty() ? std::string(known.version) : std::string(known.group).append("/").append(known.version);
+  }
+  subject.namespace_name = one.namespace_name;
+  subject.name = one.name;
+  subject.uid = one.uid;
+  subject.revision = one.revision;
+  return subject;
+}
+
+event_recorder::event_recorder(api_session& session, std::string component, std::string host)
+    : session_(session), component_(std::move(component)), host_(std::move(host)) {}
+
+void event_recorder::normal(const event_subject& about, std::string_view reason, std::string_view message) {
+  record(about, "Normal", reason, message);
+}
+
+void event_recorder::warning(const event_subject& about, std::string_view reason, std::string_view message) {
+  record(about, "Warning", reason, message);
+}
+
+bool event_recorder::allowed(const event_subject& about) {
+  auto now = session_.owner().steady_now_us() / 1000;
+  if (allowances_.size() >= max_known) allowances_.clear();
+  auto [found, fresh] = allowances_.try_emplace(about.kind + "/" + about.namespace_name + "/" + about.name + about.uid);
+  auto& left = found->second;
+  if (!fresh) left.tokens = std::min(burst, left.tokens + static_cast<double>(now - left.refilled_ms) / refill_ms);
+  left.refilled_ms = now;
+  if (left.tokens < 1) return false;
+  left.tokens -= 1;
+  return true;
+}
+
+bool event_recorder::enter() {
+  if (under_way_ >= max_under_way) {
+    ++dropped_;
+    return false;
+  }
+  ++under_way_;
+  return true;
+}
+
+void event_recorder::record(const event_subject& about, std::string_view type, std::string_view reason,
+                            std::string_view message) {
+  if (!allowed(about) || !enter()) return;
+  std::string key =
+      about.kind + '\n' + about.namespace_name + '\n' + about.name + '\n' + about.uid + '\n' + about.field_path + '\n';
+  key.append(type).append("\n").append(reason).append("\n").append(message);
+  auto found = known_.find(key);
+  if (found != known_.end())
+    count_up(key, found->second, message);
+  else
+    create(key, about, type, reason, message);
+}
+
+void event_recorder::create(const std::string& key, const event_subject& about, std::string_view type,
+                            std::string_view reason, std::string_view message) {
+  auto& owner = session_.owner();
+  auto now = format_time(owner.wall_now_ms());
+  char suffix[24];
+  std::snprintf(suffix, sizeof suffix, ".%016llx", static_cast<unsigned long long>(owner.random_u64()));
+  known_event made;
+  made.namespace_name = about.namespace_name.empty() ? "default" : about.namespace_name;
+  made.name = about.name + suffix;
+  made.first_time = now;
+
+  document doc;
+  auto& root = doc.root();
+  doc.make_object(root);
+  doc.set(root, "kind", "Event");
+  doc.set(root, "apiVersion", "v1");
+  auto& meta = doc.set(root, "metadata");
+  doc.set(meta, "name", made.name);
+  doc.set(meta, "namespace", made.namespace_name);
+  auto& involved = doc.set(root, "involvedObject");
+  doc.set(involved, "kind", about.kind);
+  if (!about.namespace_name.empty()) doc.set(involved, "namespace", about.namespace_name);
+  doc.set(involved, "name", about.name);
+  if (!about.uid.empty()) doc.set(involved, "uid", about.uid);
+  doc.set(involved, "apiVersion", about.api_version);
+  if (about.revision != 0) doc.set(involved, "resourceVersion", std::to_string(about.revision));
+  if (!about.field_path.empty()) doc.set(involved, "fieldPath", about.field_path);
+  doc.set(root, "reason", reason);
+  doc.set(root, "message", message);
+  auto& source = doc.set(root, "source");
+  doc.set(source, "component", component_);
+  if (!host_.empty()) doc.set(source, "host", host_);
+  doc.set(root, "firstTimestamp", now);
+  doc.set(root, "lastTimestamp", now);
+  doc.set(root, "count", 1);
+  doc.set(root, "type", type);
+  doc.set(root, "reportingComponent", component_);
+  doc.set(root, "reportingInstance", host_);
+
+  if (order_.size() >= max_known) {
+    known_.erase(order_.front());
+    order_.pop_front();
+  }
+  auto target = "/api/v1/namespaces/" + made.namespace_name + "/events";
+  known_.emplace(key, std::move(made));
+  order_.push_back(key);
+  session_.call(post(std::move(target), to_json(root)), [this, key](const api::response& answer) {
+    --under_way_;
+    if (!answer.error.ok()) known_.erase(key);
+  });
+}
+
+void event_recorder::count_up(const std::string& key, known_event& known, std::string_view message) {
+  document doc;
+  auto& root = doc.root();
+  doc.make_object(root);
+  doc.set(root, "count", static_cast<std::int64_t>(++known.count));
+  doc.set(root, "lastTimestamp", format_time(session_.owner().wall_now_ms()));
+  doc.set(root, "message", message);
+  session_.call(patch("/api/v1/namespaces/" + known.namespace_name + "/events/" + known.name, to_json(root)),
+                [this, key](const api::response& answer) {
+                  --under_way_;
+                  // Expired meanwhile: the next one makes it anew.
+                  if (!answer.error.ok()) known_.erase(key);
+                });
+}
+
+}  // namespace troupe::runtime

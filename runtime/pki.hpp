@@ -1,0 +1,62 @@
+// Certificates: the cluster's authority and what it signs. All keys are P-256; files follow kubeadm's names.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "messages/status.hpp"
+
+namespace troupe::pki {
+
+/// A certificate and its private key, both PEM.
+struct key_pair {
+  std::string certificate;
+  std::string private_key;
+};
+
+/// What a certificate says. Names that parse as IP addresses become IP subject alternative names, the others DNS names.
+struct subject {
+  std::string common_name;                 // the user's name for a client certificate
+  std::vector<std::string> organizations;  // the user's groups
+  std::vector<std::string> names;          // subject alternative names
+  bool server = false;                     // extended key usage serverAuth
+  bool client = false;                     // extended key usage clientAuth
+  std::int64_t not_before = 0;             // seconds since the epoch
+  std::int64_t valid_seconds = 365 * 24 * 3600;
+};
+
+/// A new self-signed authority, valid ten years from `now` (seconds since the epoch).
+result<key_pair> make_authority(const std::string& common_name, std::int64_t now);
+/// A new key with a certificate signed by the authority.
+result<key_pair> issue(const key_pair& authority, const subject& who);
+/// A key pair for signing tokens: private key and public key PEM (the latter in `certificate`).
+result<key_pair> make_signing_key();
+/// When the certificate ends, in seconds since the epoch; 0 when it cannot be read.
+std::int64_t not_after(const std::string& certificate);
+/// Whether the certificate carries all these subject alternative names.
+bool names_covered(const std::string& certificate, const std::vector<std::string>& names);
+
+/// The certificates of a local cluster, below DIR: ca, apiserver, admin (kubernetes-admin, system:masters), sa.
+struct cluster_certificates {
+  key_pair authority;
+  key_pair serving;
+  key_pair admin;
+  key_pair service_account;
+};
+
+/// Reads them, makes what is missing and renews what ends within 30 days or lacks one of `serving_names`. Private keys
+/// are mode 0600.
+result<cluster_certificates> load_or_make(const std::string& dir, const std::vector<std::string>& serving_names,
+                                          std::int64_t now);
+
+/// A kubeconfig with embedded certificates for `server` ("https://127.0.0.1:6443").
+std::string make_kubeconfig(const std::string& server, const std::string& authority, const key_pair& client,
+                            const std::string& cluster, const std::string& user);
+
+/// Writes a file of the given mode by rename, so that a reader never sees half of it.
+status write_file(const std::string& path, const std::string& content, unsigned mode);
+/// The file's content; not_found when there is none.
+result<std::string> read_file(const std::string& path);
+
+}  // namespace troupe::pki

@@ -1,0 +1,249 @@
+// Puts the local troupe together, from the inside out: system, store, api_server, controllers, scheduler, nodes.
+#include "runtime/placement/local_cluster.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+#include <vector>
+
+#include <caf/scoped_actor.hpp>
+
+#include <fmt/format.h>
+
+#include "actors/api_server/api_server.hpp"
+#include "actors/controller_manager/controller_manager.hpp"
+#include "actors/kubelet/kubelet.hpp"
+#include "actors/scheduler/scheduler.hpp"
+#include "actors/store/store.hpp"
+#include "runtime/log.hpp"
+#include "runtime/metrics.hpp"
+#include "runtime/pki.hpp"
+#include "runtime/placement/debug_endpoint.hpp"
+#include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/nodes.hpp"
+#include "runtime/supervisor.hpp"
+#include "runtime/system_config.hpp"
+#include "runtime/trace/recorder.hpp"
+
+namespace troupe::runtime {
+namespace {
+
+struct address {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+// "127.0.0.1:6443", "[::1]:6443"; checked by check_config already.
+address split_listen(const std::string& text) {
+  address out;
+  auto colon = text.rfind(':');
+  out.host = text.substr(0, colon);
+  if (out.host.starts_with('[') && out.host.ends_with(']')) out.host = out.host.substr(1, out.host.size() - 2);
+  std::from_chars(text.data() + colon + 1, text.data() + text.size(), out.port);
+  return out;
+}
+
+// The first address of the service range is the API's own Service.
+std::string first_service_address(const std::string& cidr) {
+  auto base = cidr.substr(0, cidr.find('/'));
+  auto dot = base.rfind('.');
+  return dot == std::string::npos ? base : base.substr(0, dot + 1) + "1";
+}
+
+bool any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
+}  // namespace
+
+struct local_cluster::parts {
+  explicit parts(configuration given) : config(std::move(given)) {}
+
+  configuration config;
+  real_services outside;
+  std::unique_ptr<trace::recorder> recorder;
+  std::unique_ptr<system_config> settings;
+  std::unique_ptr<caf::actor_system> system;
+  metrics::registry measured;
+  std::shared_ptr<gateway::endpoint> endpoint;
+  std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
+  log_relay_actor relay;
+  local_supervisor root;
+  stable_ref<store::store_actor> store_ref;
+  std::string host;
+  pki::cluster_certificates certificates;
+  store::options storage;
+
+  status make_certificates();
+  status open_trace();
+  status open_endpoint();
+  void start_system();
+  void start_actors();
+  void measure();
+  status await_store();
+  std::string url() const { return fmt::format("https://{}:{}", any_address(host) ? "127.0.0.1" : host, endpoint->port()); }
+};
+
+status local_cluster::parts::make_certificates() {
+  std::vector<std::string> names = {"kubernetes", "kubernetes.default", "kubernetes.default.svc",
+                                    "kubernetes.default.svc.cluster.local", "localhost", "127.0.0.1",
+                                    first_service_address(config.api_server.service_cidr)};
+  host = split_listen(config.api_server.listen).host;
+  if (!any_address(host) && host != "127.0.0.1" && host != "localhost") names.push_back(host);
+  for (const auto& name : config.api_server.extra_names) names.push_back(name);
+  auto now = static_cast<std::int64_t>(outside.wall_now_ms() / 1000);
+  auto directory = config.data_dir.empty() ? std::string("/tmp/troupe-pki-") + std::to_string(getpid()) : config.data_dir + "/pki";
+  auto made = pki::load_or_make(directory, names, now);
+  if (!made) return made.error();
+  certificates = std::move(*made);
+  return {};
+}
+
+status local_cluster::parts::open_trace() {
+  if (!config.trace.enabled || config.data_dir.empty()) return {};
+  trace::recorder_options how;
+  how.directory = config.data_dir + "/trace";
+  how.max_bytes = static_cast<std::uint64_t>(config.trace.max_bytes);
+  how.configuration = fmt::format("nodes.count={} nodes.runtime={} store.backend={}", config.nodes.count,
+                                  config.nodes.runtime, config.store.backend);
+  how.wall_ms = outside.wall_now_ms();
+  auto opened = trace::recorder::open(std::move(how));
+  if (!opened) return opened.error();
+  recorder = std::move(*opened);
+  return {};
+}
+
+status local_cluster::parts::open_endpoint() {
+  auto where = split_listen(config.api_server.listen);
+  if (where.host == "localhost") where.host = "127.0.0.1";
+  gateway::tls_credentials credentials{certificates.serving.certificate, certificates.serving.private_key,
+                                       certificates.authority.certificate};
+  gateway::limits bounds;
+  bounds.body_bytes = static_cast<std::size_t>(config.api_server.max_body_bytes);
+  bounds.read_only_in_flight = static_cast<std::uint32_t>(config.api_server.max_inflight);
+  bounds.mutating_in_flight = static_cast<std::uint32_t>(config.api_server.max_mutating_inflight);
+  auto opened = gateway::endpoint::open(where.host, where.port, credentials,
+                                        static_cast<std::size_t>(config.api_server.gateway_threads), bounds);
+  if (!opened) return opened.error();
+  endpoint = std::move(*opened);
+  return {};
+}
+
+void local_cluster::parts::start_system() {
+  settings = std::make_unique<system_config>(outside);
+  settings->recorder = recorder.get();
+  settings->allow_crash = config.debug.allow_crash;
+  system = std::make_unique<caf::actor_system>(*settings);
+}
+
+void local_cluster::parts::start_actors() {
+  auto& s = *system;
+  store_ref = stable_ref<store::store_actor>::make(s, "root/store");
+  auto server_ref = stable_ref<api::api_server_actor>::make(s, "root/api_server/front");
+  relay = s.spawn<log_relay>();
+
+  api::options server;
+  server.store = store_ref;
+  server.self = server_ref;
+  server.workers = static_cast<std::size_t>(config.api_server.workers);
+  server.advertise_address = any_address(host) || host == "localhost" ? "127.0.0.1" : host;
+  server.advertise_port = endpoint->port();
+  server.proxy = make_node_proxy(relay, kubelets);
+  server.stop_stream = make_stream_stopper(relay);
+  server.extra = [this](const api::request& asked) { return answer_debug(*system, measured, asked); };
+  server.endpoint = endpoint;
+  auto made = api::make_api_server(s, "root/api_server", server);
+
+  std::vector<child_spec> children;
+  children.push_back(child<store::store_actor>(
+      "store", [how = storage](caf::actor_system& in) { return store::spawn(in, how); }, store_ref));
+  children.push_back(std::move(made.spec));
+  children.push_back(supervisor_child(
+      "controller_manager",
+      controllers::children({server_ref, certificates.authority.certificate, config.controllers.node_grace_seconds})));
+  children.push_back(child<scheduler::scheduler_actor>("scheduler", [server_ref](caf::actor_system& in) {
+    scheduler::scheduler_options how;
+    how.server = server_ref;
+    return scheduler::spawn_scheduler(in, how);
+  }));
+  children.push_back(supervisor_child("nodes", node_children(s, config, server_ref, *kubelets)));
+  root = spawn_supervisor(s, "root", std::move(children));
+}
+
+void local_cluster::parts::measure() {
+  measured.make_callback("troupe_trace_frames_total", "Frames recorded.",
+                         [this] { return recorder ? static_cast<double>(recorder->written_frames()) : 0.0; });
+  measured.make_callback("troupe_trace_dropped_total", "Frames that did not fit the recorder's queue.",
+                         [this] { return recorder ? static_cast<double>(recorder->dropped()) : 0.0; });
+}
+
+// What is wrong with the data directory is said at once, not after its supervisor has given up.
+status local_cluster::parts::await_store() {
+  while (!store_ref.up()) {
+    for (const auto& one : settings->registry().snapshot("root/store"))
+      if (!one.last_error.empty()) return internal_error(one.last_error);
+    usleep(500);
+  }
+  return {};
+}
+
+local_cluster::local_cluster(configuration config) : parts_(std::make_unique<parts>(std::move(config))) {}
+local_cluster::~local_cluster() = default;
+
+status local_cluster::start() {
+  auto& p = *parts_;
+  if (!p.config.data_dir.empty()) {
+    std::error_code failed;
+    std::filesystem::create_directories(p.config.data_dir, failed);
+    if (failed) return internal_error("cannot create " + p.config.data_dir + ": " + failed.message());
+    std::filesystem::permissions(p.config.data_dir, std::filesystem::perms::owner_all, failed);
+  }
+  if (auto bad = check_runtime(p.config); !bad.ok()) return bad;
+  if (auto bad = p.make_certificates(); !bad.ok()) return bad;
+  if (auto bad = p.open_trace(); !bad.ok()) return bad;
+  if (auto bad = p.open_endpoint(); !bad.ok()) return bad;
+  p.start_system();
+  if (p.config.store.backend == "memory") {
+    p.storage = store::in_memory();
+  } else {
+    p.storage.data_dir = p.config.data_dir;
+    p.storage.policy.compact_interval_ms = static_cast<std::uint64_t>(p.config.store.compact_seconds) * 1000;
+  }
+  auto kubeconfig = pki::make_kubeconfig(p.url(), p.certificates.authority.certificate, p.certificates.admin, "troupe",
+                                         "kubernetes-admin");
+  if (!p.config.kubeconfig.empty())
+    if (auto bad = pki::write_file(p.config.kubeconfig, kubeconfig, 0600); !bad.ok()) return bad;
+  p.start_actors();
+  p.measure();
+  if (auto bad = p.await_store(); !bad.ok()) {
+    stop();
+    return bad;
+  }
+  spdlog::info("cluster.started url={} nodes={} runtime={}", p.url(), p.config.nodes.count, p.config.nodes.runtime);
+  return {};
+}
+
+bool local_cluster::running() const {
+  auto tree = config_of(*parts_->system).registry().snapshot("root");
+  return !tree.empty();
+}
+
+std::string local_cluster::failure() const { return "a component failed again and again; the log says which"; }
+
+std::string local_cluster::server_url() const { return parts_->url(); }
+
+const std::string& local_cluster::kubeconfig_path() const { return parts_->config.kubeconfig; }
+
+bool local_cluster::stop() {
+  auto& p = *parts_;
+  if (!p.system) return true;
+  bool clean = stop_supervisor(*p.system, p.root);
+  caf::anon_send_exit(p.relay, caf::exit_reason::user_shutdown);
+  p.relay = nullptr;
+  p.root = nullptr;
+  p.store_ref = {};
+  if (p.recorder) p.recorder->flush();
+  spdlog::info("cluster.stopped clean={}", clean);
+  return clean;
+}
+
+}  // namespace troupe::runtime

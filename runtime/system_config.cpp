@@ -1,0 +1,40 @@
+// CAF's configuration as Troupe runs it.
+#include "runtime/system_config.hpp"
+
+#include <algorithm>
+
+#include "messages/type_ids.hpp"
+
+namespace troupe::runtime {
+
+void thread_set::start(std::function<void()> body) {
+  std::lock_guard guard(mutex_);
+  threads_.emplace_back(std::move(body));
+}
+
+void thread_set::join() {
+  std::vector<std::thread> ending;
+  {
+    std::lock_guard guard(mutex_);
+    ending.swap(threads_);
+  }
+  for (auto& thread : ending)
+    if (thread.joinable()) thread.join();
+}
+
+system_config::system_config(services& outside, std::size_t threads) : outside_(&outside) {
+  add_message_types<caf::id_block::troupe>();
+  if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
+  set("scheduler.max-threads", threads);
+  set("scheduler.max-throughput", std::size_t{100});
+  // Idle workers go to sleep at once; measured: a quiet process costs 0.4 % and a 10 ms timer 1.3 % of a core.
+  set("work-stealing.moderate-poll-attempts", std::size_t{0});
+  set("work-stealing.aggressive-poll-attempts", std::size_t{1});
+  set("work-stealing.relaxed-sleep-duration", caf::timespan(std::chrono::milliseconds(10)));
+}
+
+const system_config& config_of(const caf::actor_system& system) {
+  return static_cast<const system_config&>(system.config());
+}
+
+}  // namespace troupe::runtime

@@ -1,0 +1,172 @@
+"""Fixtures: a real `troupe up`, driven by unmodified kubectl."""
+import base64
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import http.client
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TROUPE = ROOT / "build" / "troupe"
+KUBECTLS = ["v32", "v35"]
+
+
+def free_port():
+    with contextlib.closing(socket.socket()) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def eventually(check, seconds=20, every=0.05):
+    """Waits until check() returns something true, and returns it; the last exception or value tells why it never did."""
+    end = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < end:
+        try:
+            last = check()
+            if last:
+                return last
+        except (AssertionError, OSError, KeyError, IndexError, subprocess.CalledProcessError) as error:
+            last = error
+        time.sleep(every)
+    raise AssertionError(f"not so after {seconds} s: {last!r}")
+
+
+class Cluster:
+    """One `troupe up` process with its data directory."""
+
+    def __init__(self, directory, runtime="hollow", nodes=1, extra=()):
+        self.directory = pathlib.Path(directory)
+        self.data = self.directory / "data"
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.port = free_port()
+        self.arguments = [
+            str(TROUPE), "up", "--data-dir", str(self.data), "--listen", f"127.0.0.1:{self.port}",
+            "--kubeconfig", str(self.kubeconfig), "--runtime", runtime, "--nodes", str(nodes),
+            "--set", "debug.allow_crash=true", *extra]
+        self.process = None
+        self.log = self.directory / "troupe.log"
+
+    def start(self, wait=True):
+        self.log_file = open(self.log, "ab")
+        self.process = subprocess.Popen(self.arguments, stdout=self.log_file, stderr=self.log_file, cwd=self.directory)
+        if wait:
+            eventually(self.ready, 60)
+        return self
+
+    def ready(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"troupe ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}")
+        status, _ = self.http("GET", "/readyz")
+        return status == 200
+
+    def stop(self, how=signal.SIGTERM, seconds=60):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(seconds)
+        code = self.process.returncode if self.process else None
+        self.log_file.close()
+        return code
+
+    def credentials(self):
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        user, cluster = config["users"][0]["user"], config["clusters"][0]["cluster"]
+        paths = []
+        for name, text in (("client.crt", user["client-certificate-data"]), ("client.key", user["client-key-data"]),
+                           ("ca.crt", cluster["certificate-authority-data"])):
+            path = self.directory / name
+            path.write_bytes(base64.b64decode(text))
+            paths.append(path)
+        return paths
+
+    def tls(self, certificate=None, key=None):
+        own_certificate, own_key, authority = self.credentials()
+        context = ssl.create_default_context(cafile=authority)
+        if certificate is not False:
+            context.load_cert_chain(certificate or own_certificate, key or own_key)
+        return context
+
+    def http(self, method, path, body=None, content_type="application/json", context=None, headers=None):
+        """One request over HTTP/1.1 with the administrator's certificate: (status, text)."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context or self.tls(), timeout=30)
+        try:
+            connection.request(method, path, body, {"Content-Type": content_type, **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def get(self, path):
+        status, text = self.http("GET", path)
+        assert status == 200, f"{path}: {status} {text}"
+        return json.loads(text)
+
+    def kubectl(self, *arguments, version="v35", check=True, stdin=None, timeout=60):
+        """Runs a real kubectl and returns what it printed (standard output, or both when it failed and check is off)."""
+        tool = ROOT / "build" / "tools" / version / "kubectl"
+        done = subprocess.run([str(tool), "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(self.directory / "cache" / version),
+                               *arguments], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=self.directory)
+        if check:
+            assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+            return done.stdout
+        return done
+
+    def pod(self, name, namespace="default"):
+        return self.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+
+    def pod_running(self, name, namespace="default"):
+        pod = self.pod(name, namespace)
+        return pod if pod["status"].get("phase") == "Running" and all(
+            c["ready"] for c in pod["status"]["containerStatuses"]) else None
+
+
+@pytest.fixture(scope="module")
+def hollow(tmp_path_factory):
+    """A cluster with three simulated nodes, shared by the tests of a file."""
+    cluster = Cluster(tmp_path_factory.mktemp("hollow"), nodes=3).start()
+    yield cluster
+    assert cluster.stop() == 0, cluster.log.read_text()[-2000:]
+
+
+@pytest.fixture
+def own_cluster(tmp_path):
+    """Makes clusters that the test starts and stops itself."""
+    made = []
+
+    def make(**options):
+        directory = tmp_path / str(len(made))
+        directory.mkdir()
+        cluster = Cluster(directory, **options)
+        made.append(cluster)
+        return cluster
+
+    yield make
+    for cluster in made:
+        if cluster.process and cluster.process.poll() is None:
+            cluster.stop(signal.SIGKILL)
+
+
+@pytest.fixture(params=KUBECTLS)
+def kubectl(request, hollow):
+    """kubectl of each tested version against the shared cluster."""
+    def run(*arguments, **options):
+        return hollow.kubectl(*arguments, version=request.param, **options)
+    run.version = request.param
+    return run
+
+
+@pytest.fixture
+def namespace(hollow, request):
+    """A namespace of the test's own."""
+    name = "t-" + base64.b32encode(os.urandom(5)).decode().lower().rstrip("=")
+    hollow.kubectl("create", "namespace", name)
+    yield name
+    hollow.kubectl("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,2 @@
+// Linked with one whole library: undeclared dependencies fail here.
+int main() { return 0; }

@@ -1,0 +1,149 @@
+// Objects and what Kubernetes 1.36's own code makes of them: cases/*.json hold the input and the exact error text or
+// the resulting object (without times and generation, which are not these rules' business).
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "actors/api_server/admission/prepare.hpp"
+#include "actors/api_server/defaults/defaults.hpp"
+#include "actors/api_server/patch/patch.hpp"
+#include "actors/api_server/validation/kinds.hpp"
+#include "messages/schema/codec.hpp"
+#include "messages/schema/schema.hpp"
+
+namespace troupe::api::rules {
+namespace {
+
+document read_cases(const std::string& name) {
+  std::ifstream file(std::string(TROUPE_SOURCE_DIR) + "/tests/unit/api_rules/cases/" + name + ".json");
+  const std::string all((std::istreambuf_iterator<char>(file)), {});
+  auto parsed = document::parse(all);
+  REQUIRE_MESSAGE(parsed, name);
+  REQUIRE(parsed->root().size() > 20);
+  return std::move(*parsed);
+}
+
+std::uint16_t resource_of(const node& object) {
+  const auto api_version = text(&object, "apiVersion");
+  const auto slash = api_version.find('/');
+  const bool core = slash == std::string_view::npos;
+  return schema::find_kind(core ? std::string_view() : api_version.substr(0, slash),
+                           core ? api_version : api_version.substr(slash + 1), text(&object, "kind"));
+}
+
+/// A conformed and defaulted copy.
+document load(const node& object, std::uint16_t type) {
+  document doc;
+  doc.root() = doc.clone(object);
+  // "@N" stands for a text of N characters.
+  node* annotations = doc.root().find("metadata", "annotations");
+  if (const node* big = get(annotations, "a"); big && big->string().starts_with("@"))
+    doc.set(*annotations, "a", std::string(std::stoul(std::string(big->string().substr(1))), 'x'));
+  schema::conform_report report;
+  REQUIRE(schema::conform(doc, doc.root(), type, report).ok());
+  apply_defaults(doc, doc.root(), type);
+  return doc;
+}
+
+/// Canonical JSON without what the registry adds, read back.
+document canonical(document& doc, std::uint16_t type) {
+  std::string bytes;
+  schema::encode(bytes, doc.root(), type, false);
+  auto out = document::parse(bytes);
+  REQUIRE(out);
+  out->remove(out->root(), "apiVersion");
+  if (node* metadata = out->root().find("metadata"))
+    for (std::string_view field : {"creationTimestamp", "generation"}) out->remove(*metadata, field);
+  return std::move(*out);
+}
+
+/// Null members count as absent.
+void drop_nulls(document& doc, node& value) {
+  if (value.is_array())
+    for (std::size_t i = 0; i < value.size(); ++i) drop_nulls(doc, value.element(i));
+  if (!value.is_object()) return;
+  for (std::size_t i = value.size(); i-- > 0;) {
+    member& m = value.begin_members()[i];
+    if (m.value.is_null())
+      doc.remove(value, m.key);
+    else
+      drop_nulls(doc, m.value);
+  }
+}
+
+void check_result(const node& wanted, document&& got) {
+  drop_nulls(got, got.root());
+  CHECK_MESSAGE(equal(wanted, got.root()), "wanted " << to_json(wanted) << "\n   got " << to_json(got.root()));
+}
+
+void check_causes(const node& one, const schema::resource& info, document& doc, std::vector<status_cause> causes) {
+  const node* error = get(&one, "error");
+  if (causes.empty()) {
+    CHECK_MESSAGE(!error, "accepted, wanted " << text(&one, "error"));
+    if (const node* wanted = get(&one, "result")) check_result(*wanted, canonical(doc, info.type));
+    return;
+  }
+  const auto found = invalid(info.group, info.kind, text(get(&doc.root(), "metadata"), "name"), std::move(causes));
+  CHECK(found.message == text(&one, "error"));
+}
+
+}  // namespace
+
+TEST_CASE("defaults are those of Kubernetes") {
+  const auto cases = read_cases("default");
+  each(&cases.root(), [](const node& one, std::size_t) {
+    CAPTURE(text(&one, "name"));
+    const auto type = schema::resources()[resource_of(*get(&one, "object"))].type;
+    document doc = load(*get(&one, "object"), type);
+    apply_defaults(doc, doc.root(), type);  // a second time: nothing may change
+    check_result(*get(&one, "result"), canonical(doc, type));
+  });
+}
+
+TEST_CASE("new objects are judged in Kubernetes' words") {
+  const auto cases = read_cases("create");
+  each(&cases.root(), [](const node& one, std::size_t) {
+    CAPTURE(text(&one, "name"));
+    const auto& info = schema::resources()[resource_of(*get(&one, "object"))];
+    document doc = load(*get(&one, "object"), info.type);
+    doc.set(*doc.root().find("metadata"), "uid", "11111111-2222-3333-4444-555555555555");
+    prepare_new(info.type, doc);
+    check_causes(one, info, doc, validate_new(info.type, info.namespaced, doc.root()).take_causes());
+  });
+}
+
+TEST_CASE("changes are judged in Kubernetes' words") {
+  const auto cases = read_cases("update");
+  each(&cases.root(), [](const node& one, std::size_t) {
+    CAPTURE(text(&one, "name"));
+    const auto& info = schema::resources()[resource_of(*get(&one, "object"))];
+    document doc = load(*get(&one, "object"), info.type), old = load(*get(&one, "old"), info.type);
+    const std::string_view subresource = text(&one, "op") == "status" ? "status" : "";
+    const node* spec = get(&old.root(), "spec");
+    if (!subresource.empty() && spec) doc.set(doc.root(), "spec", doc.clone(*spec));
+    prepare_changed(info.type, subresource, old.root(), doc);
+    check_causes(one, info, doc,
+                 validate_changed(info.type, info.namespaced, subresource, old.root(), doc.root()).take_causes());
+  });
+}
+
+TEST_CASE("strategic merge patches do what Kubernetes' do") {
+  const auto cases = read_cases("patch");
+  each(&cases.root(), [](const node& one, std::size_t) {
+    CAPTURE(text(&one, "name"));
+    const node& object = *get(&one, "object");
+    const auto type = schema::resources()[resource_of(object)].type;
+    auto patched = apply_strategic_patch(type, object, to_json(*get(&one, "patch")));
+    if (const node* error = get(&one, "error")) {
+      REQUIRE(!patched);
+      CHECK(patched.error().message == error->string());
+    } else {
+      REQUIRE(patched);
+      check_result(*get(&one, "result"), std::move(*patched));
+    }
+  });
+}
+
+}  // namespace troupe::api::rules

@@ -1,0 +1,74 @@
+// Configuration: what is accepted, and how precisely the rest is refused.
+#include "runtime/config.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using namespace troupe;
+using namespace troupe::runtime;
+
+namespace {
+std::string refusal(std::string_view yaml) {
+  configuration config;
+  return parse_config(yaml, "local.yaml", config).message;
+}
+}  // namespace
+
+TEST_CASE("the shipped configuration is valid, and names every key with its default") {
+  configuration config, defaults;
+  REQUIRE(load_config(TROUPE_SOURCE_DIR "/configs/local.yaml", config).ok());
+  CHECK(config.api_server.listen == defaults.api_server.listen);
+  CHECK(config.trace.max_bytes == defaults.trace.max_bytes);
+  CHECK(config.nodes.runtime == "auto");
+
+  std::string text;
+  FILE* file = fopen(TROUPE_SOURCE_DIR "/configs/local.yaml", "r");
+  REQUIRE(file);
+  for (int c; (c = fgetc(file)) != EOF;) text += static_cast<char>(c);
+  fclose(file);
+  for (const auto& key : config_keys()) {
+    auto last = std::string(key.name.substr(key.name.find('.') == std::string_view::npos ? 0 : key.name.find('.') + 1));
+    INFO(key.name);
+    CHECK(text.find(last + ":") != std::string::npos);
+  }
+}
+
+TEST_CASE("an unknown key is refused with file, line and the nearest right name") {
+  CHECK(refusal("log:\n  level: info\napi_server:\n  listn: 127.0.0.1:1\n") ==
+        "local.yaml:4: unknown key \"api_server.listn\"; did you mean \"api_server.listen\"?");
+  CHECK(refusal("stor:\n  backend: memory\n") == "local.yaml:1: unknown key \"stor\"; did you mean \"store\"?");
+  CHECK(refusal("zzzzzzzzzz: 1\n") == "local.yaml:1: unknown key \"zzzzzzzzzz\"");
+}
+
+TEST_CASE("a wrong type or value is refused with its line") {
+  CHECK(refusal("nodes:\n\n  count: many\n") == "local.yaml:3: \"nodes.count\" must be a integer, not \"many\"");
+  CHECK(refusal("nodes:\n  count: [1]\n") == "local.yaml:2: \"nodes.count\" must be a integer, not \"a list\"");
+  CHECK(refusal("nodes: 3\n") == "local.yaml:1: \"nodes\" must be a mapping");
+  CHECK(refusal("nodes:\n  count: -1\n") == "local.yaml:2: \"nodes.count\" must be between 0 and 100000, not -1");
+  CHECK(refusal("store:\n  backend: disk\n") ==
+        "local.yaml:2: \"store.backend\" must be one of embedded, memory, not \"disk\"");
+  CHECK(refusal("a: [\n").starts_with("local.yaml:"));
+  CHECK(refusal("- a\n") == "local.yaml: the configuration must be a mapping");
+}
+
+TEST_CASE("--set goes through the same table") {
+  configuration config;
+  CHECK(set_config("nodes.count=7", config).ok());
+  CHECK(config.nodes.count == 7);
+  CHECK(set_config("trace.enabled=false", config).ok());
+  CHECK(!config.trace.enabled);
+  CHECK(set_config("nodes.cuont=7", config).message ==
+        "--set nodes.cuont=7: unknown key \"nodes.cuont\"; did you mean \"nodes.count\"?");
+  CHECK(set_config("trace.enabled=maybe", config).message.find("must be a boolean") != std::string::npos);
+  CHECK(set_config("oops", config).message == "--set oops: must have the form key=value");
+}
+
+TEST_CASE("values are judged together") {
+  configuration config;
+  CHECK(check_config(config).message.starts_with("data_dir: required"));
+  config.data_dir = "/tmp/x";
+  CHECK(check_config(config).ok());
+  config.api_server.listen = "127.0.0.1:99999";
+  CHECK(check_config(config).message.starts_with("api_server.listen: must be ADDRESS:PORT"));
+}
