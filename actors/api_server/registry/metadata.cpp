@@ -102,8 +102,8 @@ void carry_metadata(document& next, const node& previous, const request_context&
   // Left out means unchanged; another value is refused by validation.
   for (auto key : {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace"})
     if (!metadata.find(key)) carry_over(next, metadata, *old, key);
-  for (auto key : {"generation", "selfLink"}) carry_over(next, metadata, *old, key);
-  next.remove(metadata, "resourceVersion");
+  // The version was judged before; validation sees what it was decided on, and what is stored leaves it out.
+  for (auto key : {"generation", "selfLink", "resourceVersion"}) carry_over(next, metadata, *old, key);
   auto sub = context.subresource_name();
   if (sub.empty()) return;
   auto plural = context.plural();
