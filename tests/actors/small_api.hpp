@@ -50,7 +50,8 @@ class small_api final : public runtime::component<api::api_server_actor> {
     auto plural = collection_of(path);
     auto resource = plural.find("leases") != plural.npos ? schema::find_resource("coordination.k8s.io", "v1", "leases")
                                                          : schema::find_resource("", "v1", plural.substr(8));
-    auto made = make_object(resource, json, ++w.revision, before ? before->created : w.revision);
+    ++w.revision;
+    auto made = make_object(resource, json, w.revision, before ? before->created : w.revision);
     if (!made) throw std::runtime_error(made.error().message + " in " + json);
     old = *made;
     auto now = old;
@@ -96,7 +97,7 @@ class small_api final : public runtime::component<api::api_server_actor> {
 
   void answer(const api::request& r, api::response out) {
     out.id = r.id;
-    send_to(current_sender(), std::move(out));
+    if (current_sender()) send_to(current_sender(), std::move(out));
   }
   void fail(const api::request& r, status why) {
     api::response out;

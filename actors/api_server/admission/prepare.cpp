@@ -22,9 +22,11 @@ void drop_disabled(document& doc, node* spec) {
   for (std::string_view list : {"containers", "initContainers"}) {
     node* containers = spec->find(list);
     if (!containers || !containers->is_array()) continue;
-    for (std::size_t i = 0; i < containers->size(); ++i)
-      if (node* lifecycle = containers->element(i).find("lifecycle"); lifecycle && lifecycle->is_object())
-        doc.remove(*lifecycle, "stopSignal");
+    for (std::size_t i = 0; i < containers->size(); ++i) {
+      node* lifecycle = containers->element(i).find("lifecycle");
+      if (!lifecycle || !lifecycle->is_object() || !doc.remove(*lifecycle, "stopSignal")) continue;
+      if (lifecycle->empty()) doc.remove(containers->element(i), "lifecycle");
+    }
   }
   node* volumes = spec->find("volumes");
   if (!volumes || !volumes->is_array()) return;

@@ -3,6 +3,7 @@
 
 #include "actors/api_server/admission/strategy.hpp"
 #include "messages/schema/codec.hpp"
+#include "messages/schema/protobuf.hpp"
 
 namespace troupe::api {
 
@@ -97,14 +98,15 @@ bool strict_failure(const schema::conform_report& found, const request_context& 
 
 }  // namespace
 
-result<document> parse_body(const request& incoming, std::string_view kind) {
+result<document> parse_body(const request& incoming, std::string_view kind, std::uint16_t expected) {
   auto type = media_type(incoming.content_type);
   auto body = incoming.body.view();
+  if (type == "application/vnd.kubernetes.protobuf") return schema::parse_protobuf(body, expected);
   bool yaml = type == "application/yaml";
   if (!type.empty() && type != "application/json" && !yaml)
     return make_status(reason::unsupported_media_type,
                        "the body of the request was in an unknown format - accepted media types include: "
-                       "application/json, application/yaml");
+                       "application/json, application/yaml, application/vnd.kubernetes.protobuf");
   auto parsed = yaml ? document::parse_yaml(body) : document::parse(body);
   if (parsed) return parsed;
   return bad_request("the object provided is unrecognized (must be of type " + std::string(kind) +

@@ -12,7 +12,7 @@ namespace troupe::api {
 
 /// Reads the body by its content type. Errors: 415 for a type that is none of ours, 400 for bytes that do not parse, worded as
 /// for an object of this kind.
-result<document> parse_body(const request& incoming, std::string_view kind);
+result<document> parse_body(const request& incoming, std::string_view kind, std::uint16_t expected);
 
 /// What a document must be.
 struct expected_object {

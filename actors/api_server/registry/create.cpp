@@ -39,7 +39,7 @@ answer_task create_object(request_host& host, const request& incoming, request_c
   auto what = expected_body(context);
   std::vector<std::string> taken;
   for (int attempts = 0;; ++attempts) {
-    auto parsed = parse_body(incoming, what.kind);
+    auto parsed = parse_body(incoming, what.kind, what.type);
     if (!parsed) co_return parsed.error();
     document& doc = *parsed;
     if (auto wrong = accept_object(doc, what, context); !wrong.ok()) co_return wrong;

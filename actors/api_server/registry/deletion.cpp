@@ -260,7 +260,7 @@ delete_options delete_options_from(const node* from) {
 result<delete_options> read_delete_options(const request& incoming, const request_context& context) {
   delete_options out;
   if (!incoming.body.empty()) {
-    auto parsed = parse_body(incoming, "DeleteOptions");
+    auto parsed = parse_body(incoming, "DeleteOptions", schema::find_type("meta/v1.DeleteOptions"));
     if (!parsed) return parsed.error();
     auto type = schema::find_type("meta/v1.DeleteOptions");
     schema::conform_report ignored;

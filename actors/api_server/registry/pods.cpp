@@ -155,7 +155,7 @@ bool needs_budget(const object& pod) {
 answer_task bind_pod(request_host& host, const request& incoming, request_context& context) {
   if (auto wrong = check_write_options(context); !wrong.ok()) co_return wrong;
   auto type = schema::find_type("core/v1.Binding");
-  auto parsed = parse_body(incoming, "Binding");
+  auto parsed = parse_body(incoming, "Binding", schema::find_type("core/v1.Binding"));
   if (!parsed) co_return parsed.error();
   if (auto wrong = accept_object(*parsed, {"", "v1", "Binding", type}, context); !wrong.ok()) co_return wrong;
   const node& binding = parsed->root();
@@ -181,7 +181,7 @@ answer_task bind_pod(request_host& host, const request& incoming, request_contex
 answer_task evict_pod(request_host& host, const request& incoming, request_context& context) {
   if (auto wrong = check_write_options(context); !wrong.ok()) co_return wrong;
   auto what = expected_body(context);
-  auto parsed = parse_body(incoming, what.kind);
+  auto parsed = parse_body(incoming, what.kind, what.type);
   if (!parsed) co_return parsed.error();
   if (auto wrong = accept_object(*parsed, what, context); !wrong.ok()) co_return wrong;
   auto named = metadata_text(parsed->root(), "name");

@@ -86,7 +86,7 @@ status check_replicas(const node& scale, std::string_view name) {
 result<document> wanted_scale(const request& incoming, request_context& context, const document& present) {
   expected_object what{"autoscaling", "v1", "Scale", scale_type()};
   if (context.verb == request_verb::update) {
-    auto parsed = parse_body(incoming, "Scale");
+    auto parsed = parse_body(incoming, "Scale", schema::find_type("autoscaling/v1.Scale"));
     if (!parsed) return parsed;
     if (auto wrong = accept_object(*parsed, what, context); !wrong.ok()) return wrong;
     return parsed;

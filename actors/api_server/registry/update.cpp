@@ -42,7 +42,7 @@ bool ends_with_update(const request_context& context, const node& previous, cons
 result<document> wanted_object(const request& incoming, request_context& context, const node* previous) {
   auto what = expected_body(context);
   if (context.verb == request_verb::update) {
-    auto parsed = parse_body(incoming, what.kind);
+    auto parsed = parse_body(incoming, what.kind, what.type);
     if (!parsed) return parsed;
     if (auto wrong = accept_object(*parsed, what, context); !wrong.ok()) return wrong;
     return parsed;
@@ -168,7 +168,7 @@ answer_task update_object(request_host& host, const request& incoming, request_c
     if (!how) co_return how.error();
   } else {
     // A body that is none is refused whether the object exists or not.
-    auto parsed = parse_body(incoming, expected_body(context).kind);
+    auto parsed = parse_body(incoming, expected_body(context).kind, expected_body(context).type);
     if (!parsed) co_return parsed.error();
     if (auto wrong = accept_object(*parsed, expected_body(context), context); !wrong.ok()) co_return wrong;
     decision.keep(std::move(*parsed));

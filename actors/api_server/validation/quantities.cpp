@@ -83,13 +83,21 @@ void take_larger(resource_sums& sums, const resource_sums& other) {
   }
 }
 
-/// Adds the positive cpu and memory entries of one side to `sums` and says how many different ones there were.
-int qos_resources(const node* list, resource_sums& sums) {
+/// Sums of cpu and memory, the two resources that decide a pod's class.
+struct qos_sums {
+  quantity value[2];
+  bool known[2] = {};
+};
+
+/// Adds the positive cpu and memory entries of one side and says how many there were.
+int add_qos(const node* list, qos_sums& sums) {
+  constexpr std::string_view names[2] = {"cpu", "memory"};
   int kinds = 0;
-  for (std::string_view name : {"cpu", "memory"}) {
-    const auto value = to_quantity(get(list, name));
+  for (int i = 0; i < 2; ++i) {
+    const auto value = to_quantity(get(list, names[i]));
     if (value.nanos <= 0) continue;
-    add(sums, name, value);
+    sums.value[i].nanos += value.nanos;
+    sums.known[i] = true;
     ++kinds;
   }
   return kinds;
@@ -163,11 +171,11 @@ resource_sums aggregate_containers(const node& pod_spec, std::string_view side) 
 }
 
 std::string_view pod_qos(const node& pod_spec) {
-  resource_sums requests, limits;
+  qos_sums requests, limits;
   bool guaranteed = true;
   const auto look = [&](const node* resources) {
-    qos_resources(get(resources, "requests"), requests);
-    if (qos_resources(get(resources, "limits"), limits) != 2) guaranteed = false;
+    add_qos(get(resources, "requests"), requests);
+    if (add_qos(get(resources, "limits"), limits) != 2) guaranteed = false;
   };
   if (const node* pod_level = get(&pod_spec, "resources"); pod_level && pod_level->size() > 0) {
     look(pod_level);
@@ -175,12 +183,13 @@ std::string_view pod_qos(const node& pod_spec) {
     for (std::string_view list : {"containers", "initContainers"})
       each(get(&pod_spec, list), [&](const node& c, std::size_t) { look(get(&c, "resources")); });
   }
-  if (requests.empty() && limits.empty()) return "BestEffort";
-  const bool equal_sums =
-      requests.size() == limits.size() &&
-      std::equal(requests.begin(), requests.end(), limits.begin(),
-                 [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; });
-  return guaranteed && equal_sums ? "Guaranteed" : "Burstable";
+  bool any = false;
+  for (int i = 0; i < 2; ++i) {
+    any = any || requests.known[i] || limits.known[i];
+    guaranteed = guaranteed && requests.known[i] == limits.known[i] && requests.value[i] == limits.value[i];
+  }
+  if (!any) return "BestEffort";
+  return guaranteed ? "Guaranteed" : "Burstable";
 }
 
 }  // namespace troupe::api::rules

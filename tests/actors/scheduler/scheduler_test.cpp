@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <caf/scoped_actor.hpp>
-
 #include "runtime/simulation/world.hpp"
 #include "runtime/supervisor.hpp"
 #include "tests/actors/small_api.hpp"
@@ -37,8 +35,7 @@ struct setup {
     r.verb = api::method::post;
     r.target = target;
     r.body = shared_bytes(body);
-    caf::scoped_actor me{world.system()};
-    me->send(api_actor, std::move(r));
+    caf::anon_send(api_actor, std::move(r));
     world.run_for(100ms);
   }
   void node(const std::string& name, const std::string& cpu, const std::string& spec = "") {

@@ -37,7 +37,8 @@ TEST_CASE("$(NAME) expands, $$ escapes, the unknown stays") {
 }
 
 TEST_CASE("environment from values, fields, resources, config maps and secrets") {
-  auto pod = pod_with(R"("command":["run","$(ALL)"],"resources":{"requests":{"cpu":"250m"},"limits":{"memory":"64Mi"}},
+  auto pod =
+      pod_with(R"json("command":["run","$(ALL)"],"resources":{"requests":{"cpu":"250m"},"limits":{"memory":"64Mi"}},
     "envFrom":[{"prefix":"P_","configMapRef":{"name":"cm"}}],
     "env":[{"name":"A","value":"1"},{"name":"ALL","value":"$(A)$(P_k)$(NONE)"},
       {"name":"POD","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}},
@@ -46,7 +47,7 @@ TEST_CASE("environment from values, fields, resources, config maps and secrets")
       {"name":"CPU","valueFrom":{"resourceFieldRef":{"resource":"requests.cpu","divisor":"1m"}}},
       {"name":"MEM","valueFrom":{"resourceFieldRef":{"resource":"limits.memory"}}},
       {"name":"S","valueFrom":{"secretKeyRef":{"name":"s","key":"pw"}}},
-      {"name":"NO","valueFrom":{"secretKeyRef":{"name":"s","key":"zz","optional":true}}}])");
+      {"name":"NO","valueFrom":{"secretKeyRef":{"name":"s","key":"zz","optional":true}}}])json");
   container_inputs in;
   in.name = "c";
   in.pod_ips = {"10.1.1.1"};
