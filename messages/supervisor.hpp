@@ -41,7 +41,7 @@ struct crash {
   TROUPE_MESSAGE(crash, path)
 };
 
-/// To the observers of a stable reference: its target came up or went away. `incarnation` counts the targets it has had;
+/// To the observers of a stable reference: its target came up or went away. `incarnation` counts its targets so far;
 /// what was sent to an earlier one and is not answered yet never will be.
 struct ref_changed {
   std::string name;  // of the reference: the child's path

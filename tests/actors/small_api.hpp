@@ -43,7 +43,10 @@ class small_api final : public runtime::component<api::api_server_actor> {
   }
 
   /// Puts an object and tells the watches. `path` without subresource.
-  void put(const std::string& path, const std::string& json) {
+  void put(const std::string& path, const std::string& text) {
+    auto doc = document::parse(text);
+    doc->remove(*doc->root().find("metadata"), "resourceVersion");  // the stored form has none
+    auto json = to_json(doc->root());
     auto& w = *world_;
     auto& old = w.objects[path];
     auto before = old;

@@ -18,10 +18,13 @@ def test_create_get_describe_delete(hollow, kubectl, namespace):
     assert row.split()[:4] == ["nginx", "1/1", "Running", "0"]
     assert row.split()[5:] == [pod["status"]["podIP"], pod["spec"]["nodeName"], "<none>", "<none>"]
 
-    description = kubectl("describe", "pod", "nginx", "-n", namespace)
-    assert "Status:           Running" in description
-    assert f"Successfully assigned {namespace}/nginx to {pod['spec']['nodeName']}" in description
-    assert "Started" in description and "QoS Class:                   BestEffort" in description
+    def described():
+        description = kubectl("describe", "pod", "nginx", "-n", namespace)
+        assert "Status:           Running" in description
+        assert f"Successfully assigned {namespace}/nginx to {pod['spec']['nodeName']}" in description
+        assert "Started" in description and "QoS Class:                   BestEffort" in description
+        return True
+    eventually(described)
 
     assert f'pod "nginx" deleted' in kubectl("delete", "pod", "nginx", "-n", namespace)
     gone = kubectl("get", "pod", "nginx", "-n", namespace, check=False)

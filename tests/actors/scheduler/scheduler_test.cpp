@@ -79,6 +79,9 @@ TEST_CASE("pods are bound, unschedulable ones explained, and bound when a node c
   t.world.run_for(2s);
   CHECK(t.node_of("big") == "large");
   auto& events = t.state->events;
+  std::string all;
+  for (auto& e : events) all += e + "\n";
+  CAPTURE(all);
   CHECK(std::count(events.begin(), events.end(), "Scheduled Successfully assigned default/big to large") == 1);
 }
 
