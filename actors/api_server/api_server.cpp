@@ -28,7 +28,7 @@ std::vector<child_spec> cacher_children(caf::actor_system& system, const std::st
     auto name = cacher_name(resource);
     auto& ref = shared.cachers[resource];
     ref = stable_ref<cacher::cacher_actor>::make(system, path + "/" + name);
-    cacher_options options{resource, shared.slots, shared.store, ref};
+    cacher_options options{name, resource, shared.slots, shared.store, ref};
     auto start = [options](caf::actor_system& s) { return s.spawn<cacher_shell>(options); };
     out.push_back(runtime::child<cacher::cacher_actor>(name, start, ref));
   }
@@ -70,7 +70,7 @@ made_api_server make_api_server(caf::actor_system& system, const std::string& pa
   for (std::size_t i = 0; i < with.workers; ++i) {
     auto name = "worker-" + std::to_string(i);
     auto ref = stable_ref<worker_actor>::make(system, path + "/" + name);
-    worker_options options{shared, ref.any()};
+    worker_options options{name, shared, ref.any()};
     auto start = [options](caf::actor_system& s) { return s.spawn<worker>(options); };
     children.push_back(runtime::child<worker_actor>(name, start, ref));
     workers.push_back(ref.any());

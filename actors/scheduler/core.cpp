@@ -132,8 +132,19 @@ struct turn {
     s.queue.remove(uid);
   }
 
+  void bound(const pending_pod& p) {
+    tell(p.pod, false, "Scheduled", "Binding",
+         "Successfully assigned " + p.pod.namespace_name + "/" + p.pod.name + " to " + p.node);
+    s.queue.remove(std::string(p.pod.uid));
+  }
+
   void observe_assigned(const pod_info& pod) {
-    s.queue.remove(pod.uid);
+    // The watch may be ahead of the binding's answer.
+    auto* p = s.queue.find(pod.uid);
+    if (p && p->where == place::binding && p->node == pod.node_name)
+      bound(*p);
+    else if (p)
+      s.queue.remove(pod.uid);
     auto* known = s.nodes.find_pod(pod.uid);
     auto usage = s.nodes.usage_of(pod);
     if (known && s.nodes.name(known->slot) == pod.node_name) {
@@ -220,12 +231,7 @@ struct turn {
   void on(const binding_answered& e) {
     auto* p = s.queue.find(e.uid);
     if (!p || p->where != place::binding) return;
-    if (e.code == 200 || e.code == 201) {
-      tell(p->pod, false, "Scheduled", "Binding",
-           "Successfully assigned " + p->pod.namespace_name + "/" + p->pod.name + " to " + p->node);
-      s.queue.remove(e.uid);  // the account stays; the watch confirms it
-      return;
-    }
+    if (e.code == 200 || e.code == 201) return bound(*p);  // the account stays; the watch confirms it
     release(e.uid);
     if (e.code == 404) return s.queue.remove(e.uid);
     s.queue.to_error_backoff(*p, now);

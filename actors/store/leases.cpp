@@ -13,6 +13,11 @@ lease_state* leases::usable(std::int64_t id) {
   return l == nullptr || l->phase != lease_phase::live ? nullptr : l;
 }
 
+lease_state* leases::attachable(std::int64_t id) {
+  auto* l = find(id);
+  return l == nullptr || l->phase == lease_phase::ending ? nullptr : l;
+}
+
 void leases::start(std::int64_t id, std::int64_t ttl_seconds, std::uint64_t now_ms) {
   auto& l = leases_[id];
   l.ttl_seconds = ttl_seconds;

@@ -20,7 +20,7 @@ status check(state& s, const txn& request) {
   std::uint64_t bytes = 0;
   for (const auto& o : request.ops) {
     if (o.key.empty()) return bad_request(std::string(no_key_text));
-    if (o.kind == op_kind::put && o.lease != 0 && s.leases.usable(o.lease) == nullptr) {
+    if (o.kind == op_kind::put && o.lease != 0 && s.leases.attachable(o.lease) == nullptr) {
       return make_status(reason::not_found, std::string(lease_not_found_text));
     }
     bytes += o.key.size() + o.value.size();

@@ -56,6 +56,12 @@ api::response crash(caf::actor_system& system, std::string_view query) {
     return with_status(make_status(reason::forbidden, "crashing components is not allowed: set debug.allow_crash"));
   auto path = query.starts_with("path=") ? percent_decoded(query.substr(5)) : std::string();
   auto found = config.registry().find(path);
+  // A child's own component may live one step below its supervised place.
+  for (const auto& one : config.registry().snapshot(path))
+    if (!found && one.path.starts_with(path + "/")) {
+      path = one.path;
+      found = config.registry().find(path);
+    }
   if (!found) return with_status(make_status(reason::not_found, "there is no component \"" + path + "\""));
   caf::anon_send(caf::actor_cast<caf::actor>(found), supervision::crash{path});
   api::response out;

@@ -19,10 +19,10 @@ def test_create_get_describe_delete(hollow, kubectl, namespace):
     assert row.split()[5:] == [pod["status"]["podIP"], pod["spec"]["nodeName"], "<none>", "<none>"]
 
     def described():
-        description = kubectl("describe", "pod", "nginx", "-n", namespace)
-        assert "Status:           Running" in description
+        description = " ".join(kubectl("describe", "pod", "nginx", "-n", namespace).split())
+        assert "Status: Running" in description
         assert f"Successfully assigned {namespace}/nginx to {pod['spec']['nodeName']}" in description
-        assert "Started" in description and "QoS Class:                   BestEffort" in description
+        assert "Started" in description and "QoS Class: BestEffort" in description
         return True
     eventually(described)
 

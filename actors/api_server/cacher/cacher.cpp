@@ -15,7 +15,7 @@ constexpr std::uint64_t retry_token = 2;
 }  // namespace
 
 cacher_shell::cacher_shell(caf::actor_config& settings, cacher_options options)
-    : component(settings, "cacher"), options_(std::move(options)), core_(options_.resource) {
+    : component(settings, options.name), options_(std::move(options)), core_(options_.resource) {
   set_down_handler([this](caf::scheduled_actor*, caf::down_msg& down) { on_down(down.source); });
 }
 

@@ -18,6 +18,7 @@ namespace troupe::api {
 
 /// What a cacher needs.
 struct cacher_options {
+  std::string name;            // among its siblings
   std::uint16_t resource = 0;  // a stored one
   std::shared_ptr<object_slots> slots;
   runtime::stable_ref<store::store_actor> store;

@@ -67,6 +67,20 @@ bool is_connect(std::string_view subresource) {
   return subresource == "exec" || subresource == "attach" || subresource == "portforward" || subresource == "proxy";
 }
 
+/// The name that a field selector fixes on a collection: rights may be given for single names.
+std::string name_selected(const request_context& context) {
+  std::string_view selector = context.options.field_selector;
+  if (!context.name.empty() || context.verb == request_verb::create) return {};
+  while (!selector.empty()) {
+    auto comma = selector.find(',');
+    auto term = selector.substr(0, comma);
+    for (std::string_view head : {"metadata.name==", "metadata.name="})
+      if (term.starts_with(head)) return std::string(term.substr(head.size()));
+    selector = comma == std::string_view::npos ? std::string_view() : selector.substr(comma + 1);
+  }
+  return {};
+}
+
 /// The segments behind the group version, as resource, names and subresource.
 struct resource_path {
   std::string plural;
@@ -113,7 +127,9 @@ parsed_target resolve(const resource_path& found, const std::vector<std::string>
   }
   auto verbs = context.subresource ? context.subresource->verbs : row.verbs;
   bool connects = context.subresource && is_connect(context.subresource->name);
-  bool wrong_place = needs_namespace || (context.verb == request_verb::create && !context.name.empty() &&
+  // Everything but create, list and deletecollection is about one object.
+  bool needs_name = context.verb == request_verb::update || context.verb == request_verb::patch;
+  bool wrong_place = needs_namespace || (needs_name && context.name.empty()) || (context.verb == request_verb::create && !context.name.empty() &&
                                          !context.subresource);
   if (!connects && ((verbs & verb_bit(context.verb)) == 0 || wrong_place)) out.error = method_not_allowed();
   return out;
@@ -189,6 +205,7 @@ parsed_target parse_target(const request& incoming, request_context& context) {
     context.verb = request_verb::get;
   else
     context.verb = context.options.watch ? request_verb::watch : request_verb::list;
+  context.selected_name = name_selected(context);
   if (incoming.verb == method::other || incoming.verb == method::options) out.error = method_not_allowed();
   auto resolved = resolve(found, parts, context);
   if (!resolved.error.ok()) return resolved;

@@ -15,7 +15,7 @@ constexpr std::uint64_t store_limit_ms = 34'000;
 }  // namespace
 
 worker::worker(caf::actor_config& settings, worker_options options)
-    : component(settings, "worker"), options_(std::move(options)), judge_(*options_.shared->slots) {}
+    : component(settings, options.name), options_(std::move(options)), judge_(*options_.shared->slots) {}
 
 worker::behavior_type worker::make_behavior() {
   options_.shared->store.observe(*this, [this](const supervision::ref_changed& change) { on_store(change); });

@@ -25,6 +25,7 @@ using worker_actor = caf::typed_actor<caf::reacts_to<request>, caf::reacts_to<wa
 
 /// What a worker needs.
 struct worker_options {
+  std::string name;  // among its siblings
   std::shared_ptr<shared_state> shared;
   runtime::any_ref self;  // requests it could not begin any more are sent there
 };

@@ -113,7 +113,6 @@ void carry_metadata(document& next, const node& previous, const request_context&
     auto* managed = metadata.find("managedFields");
     node kept = managed ? next.clone(*managed) : node();
     carry_over(next, next.root(), previous, "metadata");
-    next.remove(metadata_of(next), "resourceVersion");
     if (managed) next.set(metadata_of(next), "managedFields", kept);
   }
 }

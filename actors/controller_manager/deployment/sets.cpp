@@ -69,10 +69,11 @@ void order_new_set(rollout& now, std::int64_t revision) {
   spec.mutable_selector().mutable_match_labels().set(hash_label, hash);
   if (auto* pattern = now.deployment.spec().template_().view_node()) *spec.mutable_template().view_node() = made.clone(*pattern);
   spec.mutable_template().mutable_metadata().mutable_labels().set(hash_label, hash);
-  auto metadata = set.mutable_metadata();
+  auto metadata = set.mutable_metadata();  // views of the spec end here: the object has grown
   metadata.set_name(std::string(now.object->name) + "-" + hash);
   metadata.set_namespace(now.object->namespace_name);
-  for (auto [key, value] : spec.template_().metadata().labels()) metadata.mutable_labels().set(key, value);
+  for (auto [key, value] : now.deployment.spec().template_().metadata().labels()) metadata.mutable_labels().set(key, value);
+  metadata.mutable_labels().set(hash_label, hash);
   for (auto [key, value] : now.deployment.metadata().annotations())
     if (!skipped(key)) metadata.mutable_annotations().set(key, value);
   auto notes = metadata.mutable_annotations();

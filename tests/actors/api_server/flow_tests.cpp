@@ -165,7 +165,7 @@ TEST_CASE("errors of bodies, and nothing stored") {
   REQUIRE_FALSE(warned.headers.empty());
   CHECK(warned.headers[0].second == "299 - \"unknown field \\\"foo\\\"\"");
   CHECK(c.post(maps, "{\"apiVersion\":").code == 400);
-  CHECK(c.call(method::post, maps, "x", "application/vnd.kubernetes.protobuf").code == 415);
+  CHECK(c.call(method::post, maps, "x", "text/plain").code == 415);
   CHECK(c.post(maps, R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"k"}})").code == 400);
   CHECK(c.post("/api/v1/namespaces/other/configmaps", config_map("o", "1")).code == 404);
   auto dry = c.post(std::string(maps) + "?dryRun=All", config_map("dry", "1"));
@@ -173,6 +173,7 @@ TEST_CASE("errors of bodies, and nothing stored") {
   CHECK(c.get(std::string(maps) + "/dry").code == 404);
   CHECK(c.get(std::string(maps) + "/s").code == 404);
   CHECK(c.call(method::put, maps, "{}").code == 405);
+  CHECK(c.call(method::put, "/api/v1/configmaps", "{}").code == 405);
   CHECK(c.get("/api/v1/foos").code == 404);
 }
 

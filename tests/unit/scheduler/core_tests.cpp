@@ -90,6 +90,20 @@ TEST_CASE("a late view of an unassigned pod does not schedule it twice") {
   CHECK(c.core.nodes.pods[0] == 1);
 }
 
+TEST_CASE("a watch ahead of the binding's answer confirms the binding, once") {
+  cluster c;
+  c.answer_bindings = false;
+  c.node(make_node("n1"));
+  c.sync();
+  c.pod(make_pod("a", 100));
+  c.assigned(make_pod("a", 100), "n1");
+  c.send(binding_answered{c.now, "uid-a", 201, ""});
+  REQUIRE(c.events.size() == 1);
+  CHECK(c.events[0].reason == "Scheduled");
+  CHECK(c.core.nodes.requested_cpu[0] == 100);
+  CHECK(c.core.queue.size() == 0);
+}
+
 TEST_CASE("room made by a deleted pod wakes exactly the pods that fit it") {
   cluster c;
   c.node(make_node("n1", 1000));
