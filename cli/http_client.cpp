@@ -52,7 +52,8 @@ YAML::Node named(const YAML::Node& list, const std::string& name) {
 
 status split_server(const std::string& server, connection_settings& out) {
   constexpr std::string_view scheme = "https://";
-  if (!server.starts_with(scheme)) return bad_request("kubeconfig: server must be an https URL, not \"" + server + "\"");
+  if (!server.starts_with(scheme))
+    return bad_request("kubeconfig: server must be an https URL, not \"" + server + "\"");
   auto rest = server.substr(scheme.size());
   if (auto slash = rest.find('/'); slash != std::string::npos) rest.resize(slash);
   auto colon = rest.rfind(':');
@@ -203,8 +204,8 @@ result<std::unique_ptr<http_client::channel>> http_client::connect() {
   }
   freeaddrinfo(found);
   if (made->socket < 0)
-    return make_status(reason::service_unavailable,
-                       "The connection to the server " + where + " was refused - did you specify the right host or port?");
+    return make_status(reason::service_unavailable, "The connection to the server " + where +
+                                                        " was refused - did you specify the right host or port?");
   int one = 1;
   setsockopt(made->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   made->ssl = SSL_new(tls_->context);

@@ -55,7 +55,8 @@ int show(const flags& given) {
     switch (one.kind) {
       case trace::frame_kind::event:
       case trace::frame_kind::effect:
-        std::cout << fmt::format(" #{} alternative={} {}", one.seq, one.alternative, readable(one.bytes).substr(0, given.bytes ? std::string::npos : 200));
+        std::cout << fmt::format(" #{} alternative={} {}", one.seq, one.alternative,
+                                 readable(one.bytes).substr(0, given.bytes ? std::string::npos : 200));
         break;
       case trace::frame_kind::object:
         std::cout << fmt::format("{} {}/{} revision={}", one.resource, one.namespace_name, one.name, one.revision);

@@ -60,7 +60,8 @@ bool mentions(const std::string& bytes, const wanted_object& what, const std::ve
 
 int draw_diagram(const std::string& path, const std::string& object) {
   wanted_object what;
-  if (!parse(object, what)) return print_error("name an object as KIND/NAME or KIND/NAMESPACE/NAME, not \"" + object + "\"");
+  if (!parse(object, what))
+    return print_error("name an object as KIND/NAME or KIND/NAMESPACE/NAME, not \"" + object + "\"");
   auto opened = trace::reader::open(path);
   if (!opened) return print_error(opened.error().message);
   std::vector<std::string> uids;
@@ -68,14 +69,16 @@ int draw_diagram(const std::string& path, const std::string& object) {
   trace::frame one;
   while (opened->next(one)) {
     if (one.kind == trace::frame_kind::object && one.name == what.name && one.namespace_name == what.namespace_name &&
-        one.resource.find(what.resource) != std::string::npos && std::find(uids.begin(), uids.end(), one.uid) == uids.end())
+        one.resource.find(what.resource) != std::string::npos &&
+        std::find(uids.begin(), uids.end(), one.uid) == uids.end())
       uids.push_back(one.uid);
     bool hop = one.kind == trace::frame_kind::hop && (one.name == what.name || mentions(one.name, what, uids) ||
                                                       std::find(uids.begin(), uids.end(), one.uid) != uids.end());
     bool spoken = (one.kind == trace::frame_kind::event || one.kind == trace::frame_kind::effect) &&
                   mentions(one.bytes, what, uids);
     if (!hop && !spoken) continue;
-    auto did = hop ? one.what : fmt::format("{} {}", one.kind == trace::frame_kind::event ? "hears" : "does", one.alternative);
+    auto did =
+        hop ? one.what : fmt::format("{} {}", one.kind == trace::frame_kind::event ? "hears" : "does", one.alternative);
     steps.push_back({one.time_us, lane_of(one.component), std::move(did)});
   }
   if (!opened->error().ok()) return print_error(opened->error().message);
@@ -83,7 +86,8 @@ int draw_diagram(const std::string& path, const std::string& object) {
   std::stable_sort(steps.begin(), steps.end(), [](const step& a, const step& b) { return a.time_us < b.time_us; });
   auto begin = steps.front().time_us, last = begin;
   for (const auto& each : steps) {
-    std::cout << fmt::format("{:>12.3f} ms  +{:>9.3f} ms  {:<24} {}\n", static_cast<double>(each.time_us - begin) / 1000.0,
+    std::cout << fmt::format("{:>12.3f} ms  +{:>9.3f} ms  {:<24} {}\n",
+                             static_cast<double>(each.time_us - begin) / 1000.0,
                              static_cast<double>(each.time_us - last) / 1000.0, each.component, each.what);
     last = each.time_us;
   }

@@ -49,8 +49,8 @@ struct request {
   TROUPE_MESSAGE(request, id, verb, target, content_type, accept, user_agent, headers, body, user, auth_error)
 };
 
-/// How the gateway writes a watch's events to the client. `raw`: no events but bytes (a followed log), passed on as they
-/// come in watch_batch::raw.
+/// How the gateway writes a watch's events to the client. `raw`: no events but bytes (a followed log), passed on as
+/// they come in watch_batch::raw.
 enum class watch_format : std::uint8_t { json, table, partial_metadata, raw };
 
 /// Answer to a request.
@@ -122,23 +122,23 @@ MSGPACK_ADD_ENUM(troupe::api::event_type)
 
 namespace msgpack {
 MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
-namespace adaptor {
-/// A user travels as its value; null as nil.
-template <>
-struct pack<troupe::api::user_ptr> {
-  template <class Stream>
-  msgpack::packer<Stream>& operator()(msgpack::packer<Stream>& o, const troupe::api::user_ptr& v) const {
-    if (!v) return o.pack_nil();
-    return o.pack(*v);
-  }
-};
-template <>
-struct convert<troupe::api::user_ptr> {
-  const msgpack::object& operator()(const msgpack::object& o, troupe::api::user_ptr& v) const {
-    v = o.is_nil() ? nullptr : std::make_shared<const troupe::api::user_info>(o.as<troupe::api::user_info>());
-    return o;
-  }
-};
-}  // namespace adaptor
+  namespace adaptor {
+  /// A user travels as its value; null as nil.
+  template <>
+  struct pack<troupe::api::user_ptr> {
+    template <class Stream>
+    msgpack::packer<Stream>& operator()(msgpack::packer<Stream>& o, const troupe::api::user_ptr& v) const {
+      if (!v) return o.pack_nil();
+      return o.pack(*v);
+    }
+  };
+  template <>
+  struct convert<troupe::api::user_ptr> {
+    const msgpack::object& operator()(const msgpack::object& o, troupe::api::user_ptr& v) const {
+      v = o.is_nil() ? nullptr : std::make_shared<const troupe::api::user_info>(o.as<troupe::api::user_info>());
+      return o;
+    }
+  };
+  }  // namespace adaptor
 }
 }  // namespace msgpack

@@ -15,8 +15,7 @@ namespace troupe {
 class shared_bytes {
  public:
   shared_bytes() = default;
-  explicit shared_bytes(std::string text)
-      : data_(std::make_shared<const std::string>(std::move(text))) {}
+  explicit shared_bytes(std::string text) : data_(std::make_shared<const std::string>(std::move(text))) {}
   explicit shared_bytes(std::shared_ptr<const std::string> data) : data_(std::move(data)) {}
 
   /// The bytes; an empty view when nothing is held.
@@ -49,8 +48,7 @@ struct piece {
 
   piece() = default;
   explicit piece(shared_bytes whole) : data(std::move(whole)), size(data.size()) {}
-  piece(shared_bytes from, std::size_t at, std::size_t length)
-      : data(std::move(from)), offset(at), size(length) {}
+  piece(shared_bytes from, std::size_t at, std::size_t length) : data(std::move(from)), offset(at), size(length) {}
 
   std::string_view view() const { return data.view().substr(offset, size); }
   MSGPACK_DEFINE(data, offset, size)

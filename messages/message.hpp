@@ -43,8 +43,7 @@ typename Inspector::result_type inspect_as_msgpack(Inspector& f, T& value) {
   } else {
     std::string bytes;
     return f(bytes, caf::meta::load_callback([&]() -> caf::error {
-               return from_msgpack(bytes, value) ? caf::error{}
-                                                 : caf::make_error(caf::sec::invalid_argument);
+               return from_msgpack(bytes, value) ? caf::error{} : caf::make_error(caf::sec::invalid_argument);
              }));
   }
 }
@@ -52,9 +51,9 @@ typename Inspector::result_type inspect_as_msgpack(Inspector& f, T& value) {
 }  // namespace troupe
 
 /// Inside a struct: makes it a message whose listed members travel, in this order.
-#define TROUPE_MESSAGE(name, ...)                                                   \
-  MSGPACK_DEFINE(__VA_ARGS__)                                                       \
-  template <class Inspector>                                                        \
-  friend typename Inspector::result_type inspect(Inspector& f, name& x) {           \
-    return ::troupe::inspect_as_msgpack(f, x);                                      \
+#define TROUPE_MESSAGE(name, ...)                                         \
+  MSGPACK_DEFINE(__VA_ARGS__)                                             \
+  template <class Inspector>                                              \
+  friend typename Inspector::result_type inspect(Inspector& f, name& x) { \
+    return ::troupe::inspect_as_msgpack(f, x);                            \
   }

@@ -120,8 +120,8 @@ struct watch_started {
 
 struct event {
   op_kind kind = op_kind::put;
-  key_value current;  // of an erase: key and mod_revision of the deletion
-  key_value previous; // as it was before; an empty key where there was none
+  key_value current;   // of an erase: key and mod_revision of the deletion
+  key_value previous;  // as it was before; an empty key where there was none
   MSGPACK_DEFINE(kind, current, previous)
 };
 

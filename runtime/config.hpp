@@ -40,15 +40,15 @@ struct configuration {
   struct {
     std::string runtime = "auto";  // auto, cri, hollow
     std::int64_t count = 1;
-    std::string name_prefix;       // empty: the host's name, or hollow-N with several nodes
+    std::string name_prefix;  // empty: the host's name, or hollow-N with several nodes
     std::string pod_cidr = "10.244.0.0/16";
     std::int64_t heartbeat_seconds = 10;
-    std::string cri_socket;        // empty: look for one, or start a private containerd
+    std::string cri_socket;  // empty: look for one, or start a private containerd
   } nodes;
 
   struct {
-    std::int64_t node_grace_seconds = 40;     // without heartbeat: NotReady (node-monitor-grace-period)
-    std::int64_t eviction_seconds = 300;      // default toleration of not-ready and unreachable
+    std::int64_t node_grace_seconds = 40;  // without heartbeat: NotReady (node-monitor-grace-period)
+    std::int64_t eviction_seconds = 300;   // default toleration of not-ready and unreachable
   } controllers;
 
   struct {

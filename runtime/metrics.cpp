@@ -24,7 +24,8 @@ void histogram::append(std::string& out, const std::string& name, const labels& 
     out += fmt::format("{} {}\n", series_name(name + "_bucket", bucket), total);
   }
   auto sum = static_cast<double>(sum_us_.load(std::memory_order_relaxed)) / 1e6;
-  out += fmt::format("{} {}\n{} {}\n", series_name(name + "_sum", with), sum, series_name(name + "_count", with), total);
+  out +=
+      fmt::format("{} {}\n{} {}\n", series_name(name + "_sum", with), sum, series_name(name + "_count", with), total);
 }
 
 std::string series_name(const std::string& name, const labels& with) {
@@ -73,7 +74,8 @@ histogram& registry::make_histogram(const std::string& name, const std::string& 
   return *made.as_histogram;
 }
 
-void registry::make_callback(const std::string& name, const std::string& help, std::function<double()> read, labels with) {
+void registry::make_callback(const std::string& name, const std::string& help, std::function<double()> read,
+                             labels with) {
   std::lock_guard guard(mutex_);
   add(name, help, "gauge", std::move(with)).as_callback = std::move(read);
 }

@@ -56,7 +56,8 @@ class registry {
  public:
   counter& make_counter(const std::string& name, const std::string& help, labels with = {});
   gauge& make_gauge(const std::string& name, const std::string& help, labels with = {});
-  histogram& make_histogram(const std::string& name, const std::string& help, std::vector<double> bounds, labels with = {});
+  histogram& make_histogram(const std::string& name, const std::string& help, std::vector<double> bounds,
+                            labels with = {});
   /// A gauge that is asked when it is read; the function must be safe from any thread.
   void make_callback(const std::string& name, const std::string& help, std::function<double()> read, labels with = {});
   /// Everything in text format 0.0.4, families sorted by name.

@@ -110,7 +110,8 @@ bool begin_certificate(X509* cert, EVP_PKEY* key, const subject& who) {
 
 std::string alternative_names(const std::vector<std::string>& names) {
   std::string list;
-  for (const auto& name : names) list += (list.empty() ? "" : ",") + std::string(is_address(name) ? "IP:" : "DNS:") + name;
+  for (const auto& name : names)
+    list += (list.empty() ? "" : ",") + std::string(is_address(name) ? "IP:" : "DNS:") + name;
   return list;
 }
 
@@ -157,9 +158,10 @@ result<key_pair> make_authority(const std::string& common_name, std::int64_t now
   who.valid_seconds = ten_years;
   if (!key || !cert || !begin_certificate(cert.get(), key.get(), who)) return openssl_error("authority");
   X509_set_issuer_name(cert.get(), X509_get_subject_name(cert.get()));
-  bool ok = add_extension(cert.get(), cert.get(), NID_basic_constraints, "critical,CA:TRUE") &&
-            add_extension(cert.get(), cert.get(), NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign") &&
-            add_extension(cert.get(), cert.get(), NID_subject_key_identifier, "hash");
+  bool ok =
+      add_extension(cert.get(), cert.get(), NID_basic_constraints, "critical,CA:TRUE") &&
+      add_extension(cert.get(), cert.get(), NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign") &&
+      add_extension(cert.get(), cert.get(), NID_subject_key_identifier, "hash");
   if (!ok || X509_sign(cert.get(), key.get(), EVP_sha256()) == 0) return openssl_error("authority");
   return key_pair{certificate_pem(cert.get()), private_pem(key.get())};
 }
@@ -217,20 +219,36 @@ result<cluster_certificates> load_or_make(const std::string& dir, const std::vec
   if (failed) return internal_error("certificates: cannot create " + dir + ": " + failed.message());
   cluster_certificates all;
   auto fresh = [&](const key_pair& pair) { return not_after(pair.certificate) > now + renew_before; };
-  auto ours = [&](const key_pair& pair) { return fresh(pair) && signed_by(pair.certificate, all.authority.certificate); };
-  auto bad = keep(dir + "/ca", all.authority, [&] { return make_authority("kubernetes", now); }, fresh);
+  auto ours = [&](const key_pair& pair) {
+    return fresh(pair) && signed_by(pair.certificate, all.authority.certificate);
+  };
+  auto bad = keep(
+      dir + "/ca", all.authority, [&] { return make_authority("kubernetes", now); }, fresh);
   if (!bad.ok()) return bad;
 
-  subject serving{.common_name = "kube-apiserver", .organizations = {}, .names = serving_names, .server = true, .client = false, .not_before = now};
-  bad = keep(dir + "/apiserver", all.serving, [&] { return issue(all.authority, serving); },
-             [&](const key_pair& pair) { return ours(pair) && names_covered(pair.certificate, serving_names); });
+  subject serving{.common_name = "kube-apiserver",
+                  .organizations = {},
+                  .names = serving_names,
+                  .server = true,
+                  .client = false,
+                  .not_before = now};
+  bad = keep(
+      dir + "/apiserver", all.serving, [&] { return issue(all.authority, serving); },
+      [&](const key_pair& pair) { return ours(pair) && names_covered(pair.certificate, serving_names); });
   if (!bad.ok()) return bad;
 
-  subject admin{.common_name = "kubernetes-admin", .organizations = {"system:masters"}, .names = {}, .server = false, .client = true, .not_before = now};
-  bad = keep(dir + "/admin", all.admin, [&] { return issue(all.authority, admin); }, ours);
+  subject admin{.common_name = "kubernetes-admin",
+                .organizations = {"system:masters"},
+                .names = {},
+                .server = false,
+                .client = true,
+                .not_before = now};
+  bad = keep(
+      dir + "/admin", all.admin, [&] { return issue(all.authority, admin); }, ours);
   if (!bad.ok()) return bad;
 
-  bad = keep(dir + "/sa", all.service_account, [] { return make_signing_key(); }, [](const key_pair&) { return true; });
+  bad = keep(
+      dir + "/sa", all.service_account, [] { return make_signing_key(); }, [](const key_pair&) { return true; });
   if (!bad.ok()) return bad;
   return all;
 }

@@ -13,8 +13,8 @@ namespace troupe::controllers {
 
 struct manager_options {
   runtime::stable_ref<api::api_server_actor> server;
-  std::string authority;                  // PEM, published as kube-root-ca.crt
-  std::int64_t node_grace_seconds = 40;   // without heartbeat: not ready
+  std::string authority;                 // PEM, published as kube-root-ca.crt
+  std::int64_t node_grace_seconds = 40;  // without heartbeat: not ready
 };
 
 /// The controllers as children of a supervisor "controller_manager".

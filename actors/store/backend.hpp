@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "actors/store/core.hpp"
-#include "actors/store/record.hpp"
 #include "actors/store/errors.hpp"
+#include "actors/store/record.hpp"
 #include "messages/status.hpp"
 
 namespace troupe::store {

@@ -1,8 +1,8 @@
-// Cleaning: bounded disk use. When dead records outweigh live ones, what lives in the oldest segment moves to the end of
-// the log and the segment is deleted.
+// Cleaning: bounded disk use. When dead records outweigh live ones, what lives in the oldest segment moves to the end
+// of the log and the segment is deleted.
 //
-// Only the oldest segment is ever deleted, and a key's versions move together with all newer ones. So the last copy of a
-// deletion always stands behind every copy of what it deleted, and deleting the log's head never brings a key back.
+// Only the oldest segment is ever deleted, and a key's versions move together with all newer ones. So the last copy of
+// a deletion always stands behind every copy of what it deleted, and deleting the log's head never brings a key back.
 #include <utility>
 
 #include "actors/store/core_detail.hpp"
@@ -103,8 +103,8 @@ void on_moved(state& s, const pending_append& p, const location* places, effects
   s.cleaning->in_flight = 0;
   if (!readable) {
     s.uncleanable = s.cleaning->segment;
-    out.push_back(report{"store_segment_uncleanable", "segment " + std::to_string(s.uncleanable) +
-                                                          " holds a corrupt record and is kept as it is"});
+    out.push_back(report{"store_segment_uncleanable",
+                         "segment " + std::to_string(s.uncleanable) + " holds a corrupt record and is kept as it is"});
     s.cleaning.reset();
   } else if (s.cleaning->scanned) {
     submit_drop(s, out);

@@ -8,9 +8,7 @@
 namespace troupe::store::core {
 namespace {
 
-void on_client_lost(state& s, const client_lost& e) {
-  s.watchers.remove_client(e.client);
-}
+void on_client_lost(state& s, const client_lost& e) { s.watchers.remove_client(e.client); }
 
 /// Jobs come first, in turn; then pruning; then cleaning.
 void on_slice(state& s, effects& out) {

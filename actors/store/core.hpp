@@ -1,9 +1,9 @@
-// The store's decisions: etcd v3 semantics as step(state, event) -> effects. No I/O: durability, values and time come in
-// as events.
+// The store's decisions: etcd v3 semantics as step(state, event) -> effects. No I/O: durability, values and time come
+// in as events.
 //
-// A change gets its revision and enters the key index at once, above `durable_revision`; an `append` effect asks for its
-// durability, `batch_durable` makes it visible to reads and watches and answers it. Compares look at the newest version,
-// durable or not, so that transactions queue up behind each other without waiting for the disk.
+// A change gets its revision and enters the key index at once, above `durable_revision`; an `append` effect asks for
+// its durability, `batch_durable` makes it visible to reads and watches and answers it. Compares look at the newest
+// version, durable or not, so that transactions queue up behind each other without waiting for the disk.
 #pragma once
 
 #include <cstdint>
@@ -123,9 +123,9 @@ struct segments_dropped {
   MSGPACK_DEFINE(disk)
 };
 
-using event = std::variant<txn_requested, range_requested, watch_requested, watch_cancelled, compact_requested,
-                           lease_requested, client_lost, batch_durable, commit_failed, values_loaded, slice_due,
-                           clock_ticked, segments_dropped>;
+using event =
+    std::variant<txn_requested, range_requested, watch_requested, watch_cancelled, compact_requested, lease_requested,
+                 client_lost, batch_durable, commit_failed, values_loaded, slice_due, clock_ticked, segments_dropped>;
 
 // Effects, to be performed in order.
 
@@ -244,7 +244,7 @@ struct job {
   key_range keys;
   std::string cursor;
   bool scanned = false;
-  std::vector<place> missing;          // values to load ...
+  std::vector<place> missing;        // values to load ...
   std::vector<std::uint32_t> holes;  // ... and the entries they belong to (history: twice the event, odd for previous)
   // range
   range request;

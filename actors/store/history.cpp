@@ -48,9 +48,8 @@ void scan_slice(state& s, job& j, std::uint64_t from) {
     }
   }
   j.scanned = true;
-  std::sort(j.past.begin(), j.past.end(), [](const past_change& a, const past_change& b) {
-    return a.mod != b.mod ? a.mod < b.mod : a.sub < b.sub;
-  });
+  std::sort(j.past.begin(), j.past.end(),
+            [](const past_change& a, const past_change& b) { return a.mod != b.mod ? a.mod < b.mod : a.sub < b.sub; });
 }
 
 /// Adds one past event; notes its values that are not in memory.

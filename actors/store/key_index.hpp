@@ -34,9 +34,7 @@ struct key_history {
   std::uint32_t cached = 0;
 
   /// The newest version, or nullptr when there is none or it is a deletion.
-  const version* current() const {
-    return versions.empty() || versions.back().deleted() ? nullptr : &versions.back();
-  }
+  const version* current() const { return versions.empty() || versions.back().deleted() ? nullptr : &versions.back(); }
   /// The version that `revision` shows, or nullptr (absent or deleted then).
   const version* at(std::uint64_t revision) const;
   /// The version with exactly this mod_revision, or nullptr.
@@ -70,8 +68,8 @@ class key_index {
   }
   std::size_t size() const { return keys_.size(); }
 
-  /// Drops what no reader at or after `revision` can see: all versions below the one that `revision` shows, and that one
-  /// too if it is a deletion. Calls dropped(location) for each. Returns the iterator after the key.
+  /// Drops what no reader at or after `revision` can see: all versions below the one that `revision` shows, and that
+  /// one too if it is a deletion. Calls dropped(location) for each. Returns the iterator after the key.
   template <class Dropped>
   iterator prune(iterator at, std::uint64_t revision, Dropped dropped) {
     auto& versions = at->second.versions;

@@ -55,8 +55,7 @@ void grant(state& s, const lease_requested& e, effects& out) {
 void keep_alive(state& s, const lease_requested& e, lease_state& l, effects& out) {
   if (e.request.ttl_seconds > max_ttl_seconds) return refuse(e, bad_request(std::string(lease_ttl_text)), out);
   if (e.request.ttl_seconds > 0 && e.request.ttl_seconds != l.ttl_seconds) {
-    return submit_grant(s, e, e.request.lease_id, std::max(e.request.ttl_seconds, s.config.min_lease_ttl_seconds),
-                        out);
+    return submit_grant(s, e, e.request.lease_id, std::max(e.request.ttl_seconds, s.config.min_lease_ttl_seconds), out);
   }
   leases::renew(l, s.now_ms);
   ack reply;

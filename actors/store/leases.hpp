@@ -25,8 +25,8 @@ class leases {
  public:
   /// The lease, or nullptr when it is unknown or not live.
   lease_state* usable(std::int64_t id);
-  /// The lease that a key may be attached to: live, or about to be. A transaction behind a grant is durable after it, so
-  /// it may count on it.
+  /// The lease that a key may be attached to: live, or about to be. A transaction behind a grant is durable after it,
+  /// so it may count on it.
   lease_state* attachable(std::int64_t id);
   /// The lease, or nullptr.
   lease_state* find(std::int64_t id);

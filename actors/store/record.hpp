@@ -57,9 +57,9 @@ struct record {
 
 /// What a backend tells about its disk use after a commit.
 struct disk_usage {
-  std::uint64_t bytes = 0;            // of all segments
-  std::uint32_t oldest_segment = 0;   // the first that still exists
-  std::uint32_t active_segment = 0;   // the one that is written to
+  std::uint64_t bytes = 0;           // of all segments
+  std::uint32_t oldest_segment = 0;  // the first that still exists
+  std::uint32_t active_segment = 0;  // the one that is written to
   MSGPACK_DEFINE(bytes, oldest_segment, active_segment)
 };
 

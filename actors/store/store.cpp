@@ -44,12 +44,22 @@ class store_shell final : public runtime::component<shell_actor> {
     if (!backend_->immediate()) committer_ = std::make_unique<committer>(backend_, waker());
     start_timer(tick_interval, 0);
     return {
-        [this](txn& m) { feed(core::txn_requested{sender(), std::move(m)}); },
-        [this](range& m) { feed(core::range_requested{sender(), std::move(m)}); },
-        [this](watch& m) { feed(core::watch_requested{sender(), std::move(m)}); },
+        [this](txn& m) {
+          feed(core::txn_requested{sender(), std::move(m)});
+        },
+        [this](range& m) {
+          feed(core::range_requested{sender(), std::move(m)});
+        },
+        [this](watch& m) {
+          feed(core::watch_requested{sender(), std::move(m)});
+        },
         [this](const watch_cancel& m) { cancel(m.id); },
-        [this](const compact& m) { feed(core::compact_requested{sender(), m}); },
-        [this](const lease& m) { feed(core::lease_requested{sender(), m, now_ms()}); },
+        [this](const compact& m) {
+          feed(core::compact_requested{sender(), m});
+        },
+        [this](const lease& m) {
+          feed(core::lease_requested{sender(), m, now_ms()});
+        },
         [this](caf::tick_atom) { take_outcomes(); },
     };
   }
@@ -203,8 +213,7 @@ result<opened_store> open(const options& how, runtime::services& outside) {
   auto policy = how.policy;
   policy.seed = outside.random_u64();
   opened_store data{make_backend(how, outside), std::make_shared<core::state>(policy)};
-  auto disk = data.backend->open(
-      [&](record found, location at) { core::recover(*data.state, std::move(found), at); });
+  auto disk = data.backend->open([&](record found, location at) { core::recover(*data.state, std::move(found), at); });
   if (!disk) return disk.error();
   core::finish_recovery(*data.state, *disk, outside.steady_now_us() / 1000);
   ::malloc_trim(0);  // reading the log took large buffers

@@ -18,7 +18,8 @@ struct verify_report {
   std::vector<std::string> problems;
 };
 
-/// Reads everything below `data_dir`/store and changes nothing. Error: the directory cannot be read, or a process uses it.
+/// Reads everything below `data_dir`/store and changes nothing. Error: the directory cannot be read, or a process uses
+/// it.
 result<verify_report> verify(const std::string& data_dir);
 
 }  // namespace troupe::store

@@ -62,12 +62,12 @@ bool kubectl::wait_gone(const target& where, const std::string& uid) {
     if (text_at(now->root(), "metadata", "uid") != uid) return true;
     bool gone = false;
     auto since = text_at(now->root(), "metadata", "resourceVersion");
-    auto watched = client_->stream(path(collection) + "?watch=true&timeoutSeconds=60&fieldSelector=" + field +
-                                       "&resourceVersion=" + since,
-                                   "application/json", [&](std::string_view data) {
-                                     gone = data.find("\"type\":\"DELETED\"") != std::string_view::npos;
-                                     return !gone;
-                                   });
+    auto watched = client_->stream(
+        path(collection) + "?watch=true&timeoutSeconds=60&fieldSelector=" + field + "&resourceVersion=" + since,
+        "application/json", [&](std::string_view data) {
+          gone = data.find("\"type\":\"DELETED\"") != std::string_view::npos;
+          return !gone;
+        });
     if (!watched) return false;
     if (gone) return true;
   }

@@ -129,8 +129,9 @@ bool kubectl::targets(std::vector<target>& out) {
     for (const auto& word : words) {
       auto slash = word.find('/');
       if (slash == std::string::npos) {
-        print_error("there is no need to specify a resource type as a separate argument when passing arguments in "
-                    "resource/name form");
+        print_error(
+            "there is no need to specify a resource type as a separate argument when passing arguments in "
+            "resource/name form");
         return false;
       }
       if (!add(word.substr(0, slash), word.substr(slash + 1))) return false;
@@ -167,8 +168,8 @@ bool kubectl::manifests(std::vector<manifest>& out) {
       auto index = schema::find_kind(slash == std::string::npos ? "" : version.substr(0, slash),
                                      slash == std::string::npos ? version : version.substr(slash + 1), kind);
       if (index == schema::no_index) {
-        print_error("resource mapping not found in \"" + source + "\": no matches for kind \"" + kind + "\" in version \"" +
-                    version + "\"");
+        print_error("resource mapping not found in \"" + source + "\": no matches for kind \"" + kind +
+                    "\" in version \"" + version + "\"");
         return false;
       }
       one.where.resource = &schema::resources()[index];

@@ -43,8 +43,9 @@ std::string title(std::string_view key) {
   std::string out;
   for (std::size_t i = 0; i < key.size(); ++i) {
     auto c = static_cast<unsigned char>(key[i]);
-    bool begins = i > 0 && std::isupper(c) && (std::islower(static_cast<unsigned char>(key[i - 1])) ||
-                                               (i + 1 < key.size() && std::islower(static_cast<unsigned char>(key[i + 1]))));
+    bool begins = i > 0 && std::isupper(c) &&
+                  (std::islower(static_cast<unsigned char>(key[i - 1])) ||
+                   (i + 1 < key.size() && std::islower(static_cast<unsigned char>(key[i + 1]))));
     if (begins) out += ' ';
     out += i == 0 ? static_cast<char>(std::toupper(c)) : key[i];
   }
@@ -88,14 +89,15 @@ int kubectl::print_table(const target& where, bool& header_printed) {
   table_writer out;
   auto* rows = table.root().find("rows");
   if (!rows || rows->empty()) {
-    std::cerr << "No resources found" << (where.namespace_name.empty() ? "" : " in " + where.namespace_name + " namespace")
-              << ".\n";
+    std::cerr << "No resources found"
+              << (where.namespace_name.empty() ? "" : " in " + where.namespace_name + " namespace") << ".\n";
     return 0;
   }
   if (!header_printed) {
     std::vector<std::string> header;
     if (with_namespace) header.push_back("NAMESPACE");
-    for (auto i : columns) header.push_back(upper(table.root().find("columnDefinitions")->element(i).find("name")->string()));
+    for (auto i : columns)
+      header.push_back(upper(table.root().find("columnDefinitions")->element(i).find("name")->string()));
     out.row(header);
     header_printed = true;
   }
@@ -132,7 +134,8 @@ int kubectl::watch_table(const target& where) {
     if (auto seen = shown_columns(*table, options_.output == "wide"); !seen.empty() && !header_printed) {
       columns = seen;
       std::vector<std::string> header;
-      for (auto i : columns) header.push_back(upper(table->find("columnDefinitions")->element(i).find("name")->string()));
+      for (auto i : columns)
+        header.push_back(upper(table->find("columnDefinitions")->element(i).find("name")->string()));
       out.row(header);
       header_printed = true;
     }
@@ -148,7 +151,8 @@ int kubectl::watch_table(const target& where) {
   };
   auto answer = client_->stream(path(collection) + query, table_accept, [&](std::string_view data) {
     text += data;
-    for (std::size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) on_line(text.substr(0, end));
+    for (std::size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1))
+      on_line(text.substr(0, end));
     return static_cast<bool>(std::cout);
   });
   if (!answer) return print_error(answer.error().message);
@@ -169,8 +173,9 @@ int kubectl::print_objects(const std::vector<target>& all) {
     for (std::size_t i = 0; items && i < items->size(); ++i) {
       auto copy = list.clone(items->element(i));
       // Lists leave out what their own kind says already.
-      list.set(copy, "apiVersion", (one.resource->group.empty() ? "" : std::string(one.resource->group) + "/") +
-                                       std::string(one.resource->version));
+      list.set(copy, "apiVersion",
+               (one.resource->group.empty() ? "" : std::string(one.resource->group) + "/") +
+                   std::string(one.resource->version));
       list.set(copy, "kind", one.resource->kind);
       list.append(*list.root().find("items"), copy);
     }
@@ -182,7 +187,7 @@ int kubectl::print_objects(const std::vector<target>& all) {
     for (std::size_t i = 0; i < items->size(); ++i) {
       const auto& item = items->element(i);
       auto* resource = find_resource_by_any_name(item.find("kind")->string());
-      std::cout << (resource ? std::string(resource->singular) : "") 
+      std::cout << (resource ? std::string(resource->singular) : "")
                 << (resource && !resource->group.empty() ? "." + std::string(resource->group) : "") << "/"
                 << item.find("metadata", "name")->string() << "\n";
     }
@@ -266,7 +271,8 @@ int kubectl::describe() {
     if (!fetch(path(one) + selectors('?'), "application/json", list)) return 1;
     auto* items = list.root().find("items");
     for (std::size_t i = 0; items && i < items->size(); ++i)
-      named.push_back({one.resource, one.namespace_name, std::string(items->element(i).find("metadata", "name")->string())});
+      named.push_back(
+          {one.resource, one.namespace_name, std::string(items->element(i).find("metadata", "name")->string())});
   }
   bool first = true;
   for (auto& one : named) {

@@ -1,4 +1,5 @@
-// See protobuf.hpp. Wire format: protobuf.dev/programming-guides/encoding; special types: apimachinery's generated.proto.
+// See protobuf.hpp. Wire format: protobuf.dev/programming-guides/encoding; special types: apimachinery's
+// generated.proto.
 #include "messages/schema/protobuf.hpp"
 
 #include <algorithm>
@@ -141,8 +142,8 @@ std::string duration_text(std::int64_t nanos) {
 
 class decoder {
  public:
-  bool message(document& doc, node& into, std::uint16_t index, std::string_view bytes, int depth, std::uint16_t outer = 0,
-               std::uint16_t inner = 0) {
+  bool message(document& doc, node& into, std::uint16_t index, std::string_view bytes, int depth,
+               std::uint16_t outer = 0, std::uint16_t inner = 0) {
     if (depth > max_depth) return false;
     if (!into.is_object()) doc.make_object(into);
     wire_reader in(bytes);
@@ -206,7 +207,8 @@ class decoder {
       if (wire != expected) return false;
       return value(doc, doc.append(list), what, in, depth);
     }
-    if (what.form == shape::map || what.form == shape::map_of_lists) return wire == 2 && entry(doc, into, what, in, depth);
+    if (what.form == shape::map || what.form == shape::map_of_lists)
+      return wire == 2 && entry(doc, into, what, in, depth);
     if (wire != expected) return false;
     auto& target = doc.set(into, what.name);
     if (!value(doc, target, what, in, depth)) return false;
@@ -216,8 +218,8 @@ class decoder {
   }
 
   static bool is_zero(const node& value) {
-    return value.is_null() || (value.is_string() && value.string().empty()) || (value.is_integer() && value.integer() == 0) ||
-           (value.is_boolean() && !value.boolean());
+    return value.is_null() || (value.is_string() && value.string().empty()) ||
+           (value.is_integer() && value.integer() == 0) || (value.is_boolean() && !value.boolean());
   }
 
   // The reader's end is its own: an empty packed list is one.
@@ -375,7 +377,8 @@ status broken(std::string_view what) { return bad_request("proto: " + std::strin
 
 result<protobuf_envelope> open_envelope(std::string_view bytes) {
   constexpr std::string_view magic{"k8s\0", 4};
-  if (!bytes.starts_with(magic)) return broken("the body does not begin with the bytes that mark Kubernetes' protobuf form");
+  if (!bytes.starts_with(magic))
+    return broken("the body does not begin with the bytes that mark Kubernetes' protobuf form");
   wire_reader in(bytes.substr(magic.size()));
   protobuf_envelope out;
   std::uint32_t number;

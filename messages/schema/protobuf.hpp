@@ -11,8 +11,8 @@
 
 namespace troupe::schema {
 
-/// A field that JSON has flattened into its type but protobuf keeps in a message of its own: the number of that message's
-/// field, and where two are nested the inner one's (else 0).
+/// A field that JSON has flattened into its type but protobuf keeps in a message of its own: the number of that
+/// message's field, and where two are nested the inner one's (else 0).
 struct inlined_field {
   std::uint16_t type;
   std::uint16_t ordinal;

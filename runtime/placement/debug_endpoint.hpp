@@ -1,5 +1,5 @@
-// /debug/troupe and /metrics: the live actor tree, crashing a component on purpose, the process's metrics. Requests come
-// from the api_server's pipeline, authenticated and authorised.
+// /debug/troupe and /metrics: the live actor tree, crashing a component on purpose, the process's metrics. Requests
+// come from the api_server's pipeline, authenticated and authorised.
 #pragma once
 
 #include <optional>

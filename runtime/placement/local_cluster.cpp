@@ -80,18 +80,25 @@ struct local_cluster::parts {
   void start_actors();
   void measure();
   status await_store();
-  std::string url() const { return fmt::format("https://{}:{}", any_address(host) ? "127.0.0.1" : host, endpoint->port()); }
+  std::string url() const {
+    return fmt::format("https://{}:{}", any_address(host) ? "127.0.0.1" : host, endpoint->port());
+  }
 };
 
 status local_cluster::parts::make_certificates() {
-  std::vector<std::string> names = {"kubernetes", "kubernetes.default", "kubernetes.default.svc",
-                                    "kubernetes.default.svc.cluster.local", "localhost", "127.0.0.1",
+  std::vector<std::string> names = {"kubernetes",
+                                    "kubernetes.default",
+                                    "kubernetes.default.svc",
+                                    "kubernetes.default.svc.cluster.local",
+                                    "localhost",
+                                    "127.0.0.1",
                                     first_service_address(config.api_server.service_cidr)};
   host = split_listen(config.api_server.listen).host;
   if (!any_address(host) && host != "127.0.0.1" && host != "localhost") names.push_back(host);
   for (const auto& name : config.api_server.extra_names) names.push_back(name);
   auto now = static_cast<std::int64_t>(outside.wall_now_ms() / 1000);
-  auto directory = config.data_dir.empty() ? std::string("/tmp/troupe-pki-") + std::to_string(getpid()) : config.data_dir + "/pki";
+  auto directory =
+      config.data_dir.empty() ? std::string("/tmp/troupe-pki-") + std::to_string(getpid()) : config.data_dir + "/pki";
   auto made = pki::load_or_make(directory, names, now);
   if (!made) return made.error();
   certificates = std::move(*made);

@@ -38,8 +38,8 @@ struct relay_stop {
   std::uint64_t watch_id = 0;
 };
 
-using log_relay_actor = caf::typed_actor<caf::reacts_to<relay_request>, caf::reacts_to<relay_stop>,
-                                         caf::reacts_to<container::log_chunk>>;
+using log_relay_actor =
+    caf::typed_actor<caf::reacts_to<relay_request>, caf::reacts_to<relay_stop>, caf::reacts_to<container::log_chunk>>;
 
 /// See the top of this file. Answers 400/404 Statuses as kube-apiserver does when a log cannot be read.
 class log_relay final : public component<log_relay_actor> {

@@ -131,9 +131,10 @@ void durable_puts(const std::string& directory, std::size_t clients, std::uint64
   const auto at = [&](double share) {
     return m.latencies_us[static_cast<std::size_t>(share * static_cast<double>(m.latencies_us.size() - 1))];
   };
-  std::printf("puts 1 KiB, %3zu clients, %6llu keys: %7.0f/s  p50 %5.0f us  p99 %6.0f us  cpu %4.1f us/put  rss %ld KiB\n",
-              clients, static_cast<unsigned long long>(keys), static_cast<double>(m.done) / m.seconds, at(0.5),
-              at(0.99), m.cpu / static_cast<double>(m.done) * 1e6, resident_kib());
+  std::printf(
+      "puts 1 KiB, %3zu clients, %6llu keys: %7.0f/s  p50 %5.0f us  p99 %6.0f us  cpu %4.1f us/put  rss %ld KiB\n",
+      clients, static_cast<unsigned long long>(keys), static_cast<double>(m.done) / m.seconds, at(0.5), at(0.99),
+      m.cpu / static_cast<double>(m.done) * 1e6, resident_kib());
   self->monitor(target);
   self->send_exit(target, caf::exit_reason::user_shutdown);
   self->receive([](const caf::down_msg&) {});
@@ -229,7 +230,8 @@ void opening(const std::string& directory, std::uint64_t keys, std::size_t size)
 
 int main(int argc, char** argv) {
   std::string directory =
-      argc > 1 ? argv[1] : (std::filesystem::temp_directory_path() / ("store-bench-" + std::to_string(::getpid()))).string();
+      argc > 1 ? argv[1]
+               : (std::filesystem::temp_directory_path() / ("store-bench-" + std::to_string(::getpid()))).string();
   std::filesystem::create_directories(directory);
   core_cost(5'000);
   core_cost(100'000);

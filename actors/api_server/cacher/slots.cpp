@@ -11,7 +11,10 @@ object_slots::object_slots() {
   for (std::uint16_t i = 0; i < rows.size(); ++i) {
     if (rows[i].storage != i) continue;
     slots_[i] = std::make_unique<resource_slot>();
-    if (rows[i].verbs & schema::verb_watch) stored_.push_back(i);
+    if (rows[i].verbs & schema::verb_watch)
+      stored_.push_back(i);
+    else
+      slots_[i]->synced.store(true);  // reviews, bindings: nothing is ever stored
   }
 }
 

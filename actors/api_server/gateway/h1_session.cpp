@@ -31,10 +31,7 @@ std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::ui
 
 }  // namespace
 
-h1_session::h1_session(host& by, connection& on) : host_(by), connection_(on), parser_(by.bounds()) {
-  // A client that has just connected is expected to have something to say.
-  deadline_us_ = host_.now_us() + in_us(host_.bounds().header_read);
-}
+h1_session::h1_session(host& by, connection& on) : host_(by), connection_(on), parser_(by.bounds()) { await_request(); }
 
 h1_session::~h1_session() {
   if (current_) host_.release(*current_);

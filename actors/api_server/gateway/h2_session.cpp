@@ -124,7 +124,7 @@ h2_session::h2_session(host& by, connection& on) : host_(by), connection_(on) {
       nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(bounds.header_bytes)}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window);
-  deadline_us_ = host_.now_us() + in_us(bounds.header_read);
+  deadline_us_ = host_.now_us() + in_us(bounds.idle);
 }
 
 h2_session::~h2_session() {

@@ -67,20 +67,6 @@ bool is_connect(std::string_view subresource) {
   return subresource == "exec" || subresource == "attach" || subresource == "portforward" || subresource == "proxy";
 }
 
-/// The name that a field selector fixes on a collection: rights may be given for single names.
-std::string name_selected(const request_context& context) {
-  std::string_view selector = context.options.field_selector;
-  if (!context.name.empty() || context.verb == request_verb::create) return {};
-  while (!selector.empty()) {
-    auto comma = selector.find(',');
-    auto term = selector.substr(0, comma);
-    for (std::string_view head : {"metadata.name==", "metadata.name="})
-      if (term.starts_with(head)) return std::string(term.substr(head.size()));
-    selector = comma == std::string_view::npos ? std::string_view() : selector.substr(comma + 1);
-  }
-  return {};
-}
-
 /// The segments behind the group version, as resource, names and subresource.
 struct resource_path {
   std::string plural;
@@ -205,7 +191,6 @@ parsed_target parse_target(const request& incoming, request_context& context) {
     context.verb = request_verb::get;
   else
     context.verb = context.options.watch ? request_verb::watch : request_verb::list;
-  context.selected_name = name_selected(context);
   if (incoming.verb == method::other || incoming.verb == method::options) out.error = method_not_allowed();
   auto resolved = resolve(found, parts, context);
   if (!resolved.error.ok()) return resolved;

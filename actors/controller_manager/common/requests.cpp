@@ -7,7 +7,8 @@
 namespace troupe::controllers {
 namespace {
 
-controller::write make(api::method verb, std::string target, std::string body, std::int32_t seen_by, std::uint64_t tag) {
+controller::write make(api::method verb, std::string target, std::string body, std::int32_t seen_by,
+                       std::uint64_t tag) {
   controller::write out;
   out.tag = tag;
   out.request.verb = verb;

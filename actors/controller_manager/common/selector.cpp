@@ -24,8 +24,7 @@ label_matcher::label_matcher(const meta_v1::label_selector_view& selector) : val
 }
 
 label_matcher::label_matcher(const map_view& labels) : valid_(!labels.empty()) {
-  for (auto [key, value] : labels)
-    requirements_.push_back({std::string(key), relation::in, {std::string(value)}});
+  for (auto [key, value] : labels) requirements_.push_back({std::string(key), relation::in, {std::string(value)}});
 }
 
 bool label_matcher::requirement::holds(const std::string_view* value) const {
@@ -50,9 +49,9 @@ bool label_matcher::matches(const object& one) const {
 
 bool label_matcher::matches(const map_view& labels) const {
   return valid_ && std::all_of(requirements_.begin(), requirements_.end(), [&](const requirement& r) {
-    auto found = labels.find(r.key);
-    return r.holds(found ? &*found : nullptr);
-  });
+           auto found = labels.find(r.key);
+           return r.holds(found ? &*found : nullptr);
+         });
 }
 
 }  // namespace troupe::controllers

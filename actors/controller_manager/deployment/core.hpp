@@ -23,9 +23,9 @@ class deployment_core final : public controller::core {
   enum : std::uint64_t { tag_other = 0, tag_create_set };
 
  private:
-  std::map<std::string, std::string> owner_of_;              // Deployment uid by ReplicaSet key
-  std::map<std::string, std::set<std::string>> sets_of_;     // ReplicaSet keys by Deployment uid
-  std::map<std::string, std::string> creation_failures_;     // why the new ReplicaSet could not be made, by key
+  std::map<std::string, std::string> owner_of_;           // Deployment uid by ReplicaSet key
+  std::map<std::string, std::set<std::string>> sets_of_;  // ReplicaSet keys by Deployment uid
+  std::map<std::string, std::string> creation_failures_;  // why the new ReplicaSet could not be made, by key
 };
 
 }  // namespace troupe::controllers

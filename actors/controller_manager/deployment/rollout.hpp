@@ -19,7 +19,7 @@ struct rollout_set {
   std::int64_t replicas = 0;   // spec, as decided so far in this turn
   std::int64_t available = 0;  // status
   std::uint64_t created_ms = 0;
-  std::int64_t revision = 0;   // annotation deployment.kubernetes.io/revision
+  std::int64_t revision = 0;  // annotation deployment.kubernetes.io/revision
 
   explicit rollout_set(object_ptr one);
 };
@@ -47,9 +47,9 @@ struct rollout {
   /// maxSurge and maxUnavailable in pods; percentages round up resp. down, and both are never zero.
   std::int64_t max_surge() const;
   std::int64_t max_unavailable() const;
-  std::int64_t total_replicas() const;    // of all specs
+  std::int64_t total_replicas() const;  // of all specs
   std::int64_t total_available() const;
-  std::vector<rollout_set*> old_sets();   // all but the current one, oldest first
+  std::vector<rollout_set*> old_sets();  // all but the current one, oldest first
   void note(std::string reason, std::string message);
 };
 

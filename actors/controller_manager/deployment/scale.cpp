@@ -43,7 +43,8 @@ void spread(rollout& now, std::vector<rollout_set*> active) {
   });
   std::vector<std::int64_t> sizes;
   for (auto* one : active) {
-    auto whole = static_cast<double>(one->replicas) * static_cast<double>(allowed) / static_cast<double>(max_of(*one, now.wanted()));
+    auto whole = static_cast<double>(one->replicas) * static_cast<double>(allowed) /
+                 static_cast<double>(max_of(*one, now.wanted()));
     auto fraction = static_cast<std::int64_t>(std::llround(whole)) - one->replicas;
     auto share = difference > 0 ? std::clamp<std::int64_t>(fraction, 0, std::max<std::int64_t>(left, 0))
                                 : std::clamp<std::int64_t>(fraction, std::min<std::int64_t>(left, 0), 0);

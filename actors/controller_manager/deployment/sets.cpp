@@ -39,18 +39,22 @@ bool skipped(std::string_view key) {
          key == "deprecated.deployment.rollback.to";
 }
 
-std::string sets_path(const rollout& now) { return collection_path("apps/v1", now.object->namespace_name, "replicasets"); }
+std::string sets_path(const rollout& now) {
+  return collection_path("apps/v1", now.object->namespace_name, "replicasets");
+}
 
 // Deployment and current set carry the same revision number.
 void keep_revisions(rollout& now, std::int64_t revision) {
   auto text = std::to_string(revision);
   if (now.current && now.current->revision != revision) {
     auto body = fmt::format(R"({{"metadata":{{"annotations":{{"{}":"{}"}}}}}})", revision_key, text);
-    now.out.emplace_back(merge_patch(sets_path(now) + "/" + std::string(now.current->object->name), body, deployment_core::sets));
+    now.out.emplace_back(
+        merge_patch(sets_path(now) + "/" + std::string(now.current->object->name), body, deployment_core::sets));
   }
   if (now.deployment.metadata().annotations().get(revision_key) != text) {
     auto body = fmt::format(R"({{"metadata":{{"annotations":{{"{}":"{}"}}}}}})", revision_key, text);
-    auto path = collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
+    auto path =
+        collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
     now.out.emplace_back(merge_patch(path, body, deployment_core::deployments));
   }
 }
@@ -65,14 +69,17 @@ void order_new_set(rollout& now, std::int64_t revision) {
   auto spec = set.mutable_spec();
   spec.set_replicas(now.creating_replicas);
   spec.set_min_ready_seconds(now.deployment.spec().min_ready_seconds());
-  if (auto* selector = now.deployment.spec().selector().view_node()) *spec.mutable_selector().view_node() = made.clone(*selector);
+  if (auto* selector = now.deployment.spec().selector().view_node())
+    *spec.mutable_selector().view_node() = made.clone(*selector);
   spec.mutable_selector().mutable_match_labels().set(hash_label, hash);
-  if (auto* pattern = now.deployment.spec().template_().view_node()) *spec.mutable_template().view_node() = made.clone(*pattern);
+  if (auto* pattern = now.deployment.spec().template_().view_node())
+    *spec.mutable_template().view_node() = made.clone(*pattern);
   spec.mutable_template().mutable_metadata().mutable_labels().set(hash_label, hash);
   auto metadata = set.mutable_metadata();  // views of the spec end here: the object has grown
   metadata.set_name(std::string(now.object->name) + "-" + hash);
   metadata.set_namespace(now.object->namespace_name);
-  for (auto [key, value] : now.deployment.spec().template_().metadata().labels()) metadata.mutable_labels().set(key, value);
+  for (auto [key, value] : now.deployment.spec().template_().metadata().labels())
+    metadata.mutable_labels().set(key, value);
   metadata.mutable_labels().set(hash_label, hash);
   for (auto [key, value] : now.deployment.metadata().annotations())
     if (!skipped(key)) metadata.mutable_annotations().set(key, value);
@@ -135,7 +142,8 @@ void rollout::note(std::string reason, std::string message) {
 void ensure_current_set(rollout& now) {
   std::int64_t newest = 0;
   for (const auto& one : now.sets)
-    if (!now.current && same_template(one->view.spec().template_(), now.deployment.spec().template_())) now.current = one.get();
+    if (!now.current && same_template(one->view.spec().template_(), now.deployment.spec().template_()))
+      now.current = one.get();
   for (const auto& one : now.sets)
     if (one.get() != now.current) newest = std::max(newest, one->revision);
   auto revision = now.current ? std::max(now.current->revision, newest + 1) : newest + 1;
@@ -150,7 +158,8 @@ void ensure_current_set(rollout& now) {
   for (const auto& one : now.sets)
     if (one->object->name == name) {
       // The name is taken by another template: count the collision, which changes the hash.
-      auto path = collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
+      auto path =
+          collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
       auto body = fmt::format(R"({{"status":{{"collisionCount":{}}}}})", now.deployment.status().collision_count() + 1);
       now.out.emplace_back(merge_patch(path + "/status", body, deployment_core::deployments));
       return;
@@ -160,7 +169,8 @@ void ensure_current_set(rollout& now) {
   for (const auto& one : now.sets) room -= one->replicas;
   now.creating_replicas = now.rolling() ? std::clamp<std::int64_t>(room, 0, now.wanted()) : 0;
   if (!now.rolling() && std::all_of(now.sets.begin(), now.sets.end(), [](const auto& one) {
-        return one->replicas == 0 && one->view.status().replicas() == 0 && one->view.status().terminating_replicas() == 0;
+        return one->replicas == 0 && one->view.status().replicas() == 0 &&
+               one->view.status().terminating_replicas() == 0;
       }))
     now.creating_replicas = now.wanted();
   order_new_set(now, revision);
@@ -179,8 +189,8 @@ void resize(rollout& now, rollout_set& one, std::int64_t replicas) {
       one.object->revision, desired_key, desired, max_key, most, replicas);
   now.out.emplace_back(merge_patch(sets_path(now) + "/" + name, body, deployment_core::sets));
   if (one.replicas != replicas)
-    now.note("ScalingReplicaSet", fmt::format("Scaled {} replica set {} from {} to {}", replicas > one.replicas ? "up" : "down",
-                                              name, one.replicas, replicas));
+    now.note("ScalingReplicaSet", fmt::format("Scaled {} replica set {} from {} to {}",
+                                              replicas > one.replicas ? "up" : "down", name, one.replicas, replicas));
   one.replicas = replicas;
 }
 

@@ -38,8 +38,9 @@ const condition* find(const std::vector<condition>& all, std::string_view type) 
 std::vector<condition> read_conditions(const rollout& now) {
   std::vector<condition> all;
   for (auto one : now.deployment.status().conditions())
-    all.push_back({std::string(one.type()), std::string(one.status()), std::string(one.reason()), std::string(one.message()),
-                   std::string(one.last_update_time()), std::string(one.last_transition_time())});
+    all.push_back({std::string(one.type()), std::string(one.status()), std::string(one.reason()),
+                   std::string(one.message()), std::string(one.last_update_time()),
+                   std::string(one.last_transition_time())});
   return all;
 }
 
@@ -77,21 +78,35 @@ void judge_progress(rollout& now, const counts& sum, std::vector<condition>& all
     return;
   }
   if (now.creating) {
-    set_condition(all, {"Progressing", "True", "NewReplicaSetCreated",
-                        "Created new replica set \"" + std::string(now.object->name) + "-" +
-                            template_hash(now.deployment.spec().template_(), now.deployment.status().collision_count()) + "\"",
-                        {}, {}}, time);
+    set_condition(
+        all,
+        {"Progressing",
+         "True",
+         "NewReplicaSetCreated",
+         "Created new replica set \"" + std::string(now.object->name) + "-" +
+             template_hash(now.deployment.spec().template_(), now.deployment.status().collision_count()) + "\"",
+         {},
+         {}},
+        time);
     return;
   }
   if (now.current && !old)
-    set_condition(all, {"Progressing", "True", "FoundNewReplicaSet",
-                        "Found new replica set \"" + std::string(now.current->object->name) + "\"", {}, {}}, time);
+    set_condition(all,
+                  {"Progressing",
+                   "True",
+                   "FoundNewReplicaSet",
+                   "Found new replica set \"" + std::string(now.current->object->name) + "\"",
+                   {},
+                   {}},
+                  time);
   old = find(all, "Progressing");
   bool was_complete = old && old->reason == "NewReplicaSetAvailable";
   if (complete(now, sum)) {
     if (now.current)
-      set_condition(all, {"Progressing", "True", "NewReplicaSetAvailable", quoted_set(now) + " has successfully progressed.", {}, {}},
-                    time);
+      set_condition(
+          all,
+          {"Progressing", "True", "NewReplicaSetAvailable", quoted_set(now) + " has successfully progressed.", {}, {}},
+          time);
     return;
   }
   if (moved(now, sum)) {
@@ -108,17 +123,22 @@ void judge_progress(rollout& now, const counts& sum, std::vector<condition>& all
   if (due > now.now_ms)
     now.out.emplace_back(controller::enqueue{now.key, due - now.now_ms + 1});
   else
-    set_condition(all, {"Progressing", "False", "ProgressDeadlineExceeded", quoted_set(now) + " has timed out progressing.", {}, {}},
-                  time);
+    set_condition(
+        all,
+        {"Progressing", "False", "ProgressDeadlineExceeded", quoted_set(now) + " has timed out progressing.", {}, {}},
+        time);
 }
 
 void judge(rollout& now, const counts& sum, std::vector<condition>& all) {
   auto time = time_text(now.now_ms);
   if (sum.available >= now.wanted() - now.max_unavailable())
-    set_condition(all, {"Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", {}, {}}, time);
+    set_condition(
+        all, {"Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", {}, {}}, time);
   else
-    set_condition(all, {"Available", "False", "MinimumReplicasUnavailable",
-                        "Deployment does not have minimum availability.", {}, {}}, time);
+    set_condition(
+        all,
+        {"Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", {}, {}},
+        time);
   judge_progress(now, sum, all, time);
   condition failure;
   for (const auto& one : now.sets)
@@ -167,10 +187,10 @@ void update_deployment_status(rollout& now) {
   auto old = now.deployment.status();
   auto generation = now.deployment.metadata().generation();
   auto unavailable = std::max<std::int64_t>(0, now.total_replicas() - sum.available);
-  bool same = old.replicas() == sum.replicas && old.updated_replicas() == sum.updated && old.ready_replicas() == sum.ready &&
-              old.available_replicas() == sum.available && old.unavailable_replicas() == unavailable &&
-              old.terminating_replicas(-1) == sum.terminating && old.observed_generation() == generation &&
-              same_conditions(now, all);
+  bool same = old.replicas() == sum.replicas && old.updated_replicas() == sum.updated &&
+              old.ready_replicas() == sum.ready && old.available_replicas() == sum.available &&
+              old.unavailable_replicas() == unavailable && old.terminating_replicas(-1) == sum.terminating &&
+              old.observed_generation() == generation && same_conditions(now, all);
   if (same) return;
   document body;
   body.make_object(body.root());
@@ -184,7 +204,8 @@ void update_deployment_status(rollout& now) {
   body.set(status, "unavailableReplicas", unavailable);
   body.set(status, "terminatingReplicas", sum.terminating);
   write_conditions(body, status, all);
-  auto path = collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
+  auto path =
+      collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
   auto order = merge_patch(path + "/status", to_json(body.root()), deployment_core::deployments);
   order.tolerated = {reason::not_found};
   now.out.emplace_back(std::move(order));

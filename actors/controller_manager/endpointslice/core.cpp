@@ -75,7 +75,8 @@ std::vector<controller::source> endpointslice_core::sources() const {
   return {{"/api/v1/services", {}, {}},
           {"/api/v1/pods", {}, {}},
           {"/apis/discovery.k8s.io/v1/endpointslices",
-           "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io", {}}};
+           "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io",
+           {}}};
 }
 
 std::vector<effect> endpointslice_core::observe(const controller::object_changed& change, const controller::caches&) {
@@ -109,7 +110,8 @@ std::vector<effect> endpointslice_core::reconcile(const controller::key_due& due
   auto space = due.key.substr(0, slash), name = due.key.substr(slash + 1);
   const auto& all = view.all(slices);
   for (auto it = all.lower_bound(space + "/"); it != all.end() && it->second->namespace_name == space; ++it)
-    if (auto* owner = it->second->label("kubernetes.io/service-name"); owner && *owner == name) existing.push_back(it->second);
+    if (auto* owner = it->second->label("kubernetes.io/service-name"); owner && *owner == name)
+      existing.push_back(it->second);
   auto collection = collection_path("discovery.k8s.io/v1", space, "endpointslices");
   std::vector<effect> out;
   auto drop = [&](const object& slice) {
@@ -141,8 +143,8 @@ std::vector<effect> endpointslice_core::reconcile(const controller::key_due& due
       for (std::size_t at = 0; at == 0 || at < group.endpoints.size(); at += max_endpoints)
         wanted.push_back({family, &group, at, std::min(max_endpoints, group.endpoints.size() - at)});
   auto text = [&](const wanted_slice& one, std::string_view as, std::string_view revision) {
-    return slice_json(*found, service, one.family, one.group->ports, one.group->endpoints.data() + one.first, one.count, as,
-                      revision);
+    return slice_json(*found, service, one.family, one.group->ports, one.group->endpoints.data() + one.first, one.count,
+                      as, revision);
   };
   std::multimap<std::string, object_ptr> current;
   for (const auto& one : existing) current.emplace(essence(one->json.view()), one);
@@ -155,9 +157,8 @@ std::vector<effect> endpointslice_core::reconcile(const controller::key_due& due
       current.erase(same);
   }
   for (const auto* one : missing) {
-    auto reuse = std::find_if(current.begin(), current.end(), [&](const auto& entry) {
-      return entry.first.starts_with("\"" + one->family + "\"\n");
-    });
+    auto reuse = std::find_if(current.begin(), current.end(),
+                              [&](const auto& entry) { return entry.first.starts_with("\"" + one->family + "\"\n"); });
     if (reuse == current.end()) {
       out.emplace_back(create(collection, text(*one, {}, {}), slices));
       continue;

@@ -40,7 +40,8 @@ bool endpoint_of(const core_v1::pod_view& pod, const core_v1::service_view& serv
   out.pod_name = pod.metadata().name();
   out.pod_namespace = pod.metadata().namespace_();
   out.pod_uid = pod.metadata().uid();
-  if (!pod.spec().hostname().empty() && pod.spec().subdomain() == service.metadata().name()) out.hostname = pod.spec().hostname();
+  if (!pod.spec().hostname().empty() && pod.spec().subdomain() == service.metadata().name())
+    out.hostname = pod.spec().hostname();
   out.terminating = pod.metadata().has_deletion_timestamp();
   out.serving = is_ready(pod);
   out.ready = service.spec().publish_not_ready_addresses() || (out.serving && !out.terminating);

@@ -30,7 +30,8 @@ bool collected(std::uint16_t index) {
 // Most objects have neither owners nor finalizers; that is seen without decoding.
 bool concerns(const object& one) {
   auto text = one.json.view();
-  return text.find("\"ownerReferences\":") != std::string_view::npos || text.find("\"finalizers\":") != std::string_view::npos;
+  return text.find("\"ownerReferences\":") != std::string_view::npos ||
+         text.find("\"finalizers\":") != std::string_view::npos;
 }
 
 }  // namespace
@@ -58,8 +59,9 @@ garbage_collector_core::vertex garbage_collector_core::read(std::uint32_t source
   auto content = decode(one);
   meta_v1::object_meta_view metadata(content, *content.root().find("metadata"));
   for (auto reference : metadata.owner_references())
-    out.owners.push_back({std::string(reference.uid()), std::string(reference.api_version()), std::string(reference.kind()),
-                          std::string(reference.name()), reference.block_owner_deletion()});
+    out.owners.push_back({std::string(reference.uid()), std::string(reference.api_version()),
+                          std::string(reference.kind()), std::string(reference.name()),
+                          reference.block_owner_deletion()});
   out.deleting = metadata.has_deletion_timestamp();
   for (auto finalizer : metadata.finalizers()) {
     out.foreground = out.foreground || finalizer == "foregroundDeletion";
@@ -89,7 +91,8 @@ void garbage_collector_core::link(const std::string& uid, vertex next) {
   for (const auto& by : old) drop_if_unused(by.uid);
 }
 
-std::vector<effect> garbage_collector_core::observe(const controller::object_changed& change, const controller::caches&) {
+std::vector<effect> garbage_collector_core::observe(const controller::object_changed& change,
+                                                    const controller::caches&) {
   std::vector<effect> out;
   const auto& one = change.now ? change.now : change.before;
   if (!one) return out;
@@ -139,9 +142,12 @@ std::vector<effect> garbage_collector_core::reconcile(const controller::key_due&
   view_ = &view;
   const auto& one = found->second;
   std::vector<effect> out;
-  if (one.deleting && one.orphans) out = finish_orphaning(due.key, one);
-  else if (one.deleting && one.foreground) out = finish_foreground(due.key, one);
-  else if (!one.deleting && !one.owners.empty()) out = judge_dependent(due.key, one);
+  if (one.deleting && one.orphans)
+    out = finish_orphaning(due.key, one);
+  else if (one.deleting && one.foreground)
+    out = finish_foreground(due.key, one);
+  else if (!one.deleting && !one.owners.empty())
+    out = judge_dependent(due.key, one);
   view_ = nullptr;
   return out;
 }
@@ -185,7 +191,8 @@ std::vector<effect> garbage_collector_core::finish_orphaning(const std::string& 
   for (const auto& id : owner.dependents) {
     const auto& dependent = graph_.at(id);
     if (dependent.source < 0) continue;
-    auto body = fmt::format(R"({{"metadata":{{"uid":"{}","ownerReferences":[{{"$patch":"delete","uid":"{}"}}]}}}})", id, uid);
+    auto body =
+        fmt::format(R"({{"metadata":{{"uid":"{}","ownerReferences":[{{"$patch":"delete","uid":"{}"}}]}}}})", id, uid);
     auto order = merge_patch(path_of(dependent), body, dependent.source);
     order.request.content_type = "application/strategic-merge-patch+json";
     order.tolerated = {reason::not_found};
@@ -209,8 +216,9 @@ std::vector<effect> garbage_collector_core::judge_dependent(const std::string& u
       // Not seen yet, or never there: the api_server knows.
       unsure = true;
       auto slash = by.api_version.find('/');
-      auto index = schema::find_kind(slash == std::string::npos ? "" : by.api_version.substr(0, slash),
-                                     slash == std::string::npos ? by.api_version : by.api_version.substr(slash + 1), by.kind);
+      auto index =
+          schema::find_kind(slash == std::string::npos ? "" : by.api_version.substr(0, slash),
+                            slash == std::string::npos ? by.api_version : by.api_version.substr(slash + 1), by.kind);
       if (index == schema::no_index) {
         solid = true;  // a kind we do not know: never delete on a guess
         continue;
@@ -219,7 +227,8 @@ std::vector<effect> garbage_collector_core::judge_dependent(const std::string& u
       auto space = one.key.substr(0, one.key.find('/'));
       controller::write look;
       look.request.verb = api::method::get;
-      look.request.target = collection_path(by.api_version, resource.namespaced ? space : "", resource.plural) + "/" + by.name;
+      look.request.target =
+          collection_path(by.api_version, resource.namespaced ? space : "", resource.plural) + "/" + by.name;
       look.request.accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
       look.tolerated = {reason::not_found};
       asked_.push_back(by.uid);
@@ -229,9 +238,9 @@ std::vector<effect> garbage_collector_core::judge_dependent(const std::string& u
   }
   if (unsure || solid) return out;
   auto order = erase(path_of(one), uid, one.source);
-  order.request.body = shared_bytes(
-      fmt::format(R"({{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{{"uid":"{}"}},"propagationPolicy":"{}"}})", uid,
-                  waiting && !one.dependents.empty() ? "Foreground" : "Background"));
+  order.request.body = shared_bytes(fmt::format(
+      R"({{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{{"uid":"{}"}},"propagationPolicy":"{}"}})", uid,
+      waiting && !one.dependents.empty() ? "Foreground" : "Background"));
   return {std::move(order)};
 }
 

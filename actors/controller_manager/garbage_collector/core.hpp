@@ -11,8 +11,8 @@
 
 namespace troupe::controllers {
 
-/// See the top of this file. Semantics: k8s.io/kubernetes/pkg/controller/garbagecollector. Keys are uids. The graph holds
-/// every object that has owners or finalizers of the collector, and every owner that somebody names.
+/// See the top of this file. Semantics: k8s.io/kubernetes/pkg/controller/garbagecollector. Keys are uids. The graph
+/// holds every object that has owners or finalizers of the collector, and every owner that somebody names.
 class garbage_collector_core final : public controller::core {
  public:
   garbage_collector_core();
@@ -35,9 +35,9 @@ class garbage_collector_core final : public controller::core {
     std::vector<owner_link> owners;
     std::set<std::string> dependents;  // uids
     bool deleting = false;
-    bool foreground = false;           // has finalizer foregroundDeletion
-    bool orphans = false;              // has finalizer orphan
-    bool known_absent = false;         // the api_server says there is no such object
+    bool foreground = false;    // has finalizer foregroundDeletion
+    bool orphans = false;       // has finalizer orphan
+    bool known_absent = false;  // the api_server says there is no such object
   };
 
   vertex read(std::uint32_t source, const std::string& key, const object& one) const;
@@ -51,10 +51,10 @@ class garbage_collector_core final : public controller::core {
   controller::effect drop_finalizer(const std::string& uid, const vertex& one, std::string_view finalizer,
                                     const controller::caches& view);
 
-  std::vector<std::uint16_t> resources_;  // schema index by source
-  std::map<std::string, vertex> graph_;   // by uid
+  std::vector<std::uint16_t> resources_;      // schema index by source
+  std::map<std::string, vertex> graph_;       // by uid
   const controller::caches* view_ = nullptr;  // during reconcile
-  std::vector<std::string> asked_;        // uids of owners that GETs ask for; tag minus one is the index
+  std::vector<std::string> asked_;            // uids of owners that GETs ask for; tag minus one is the index
 };
 
 }  // namespace troupe::controllers

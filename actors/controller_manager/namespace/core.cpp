@@ -58,7 +58,8 @@ std::vector<controller::effect> namespace_core::delete_all(const std::string& sp
     order.tag = tag_delete;
     order.request.verb = api::method::del;
     order.request.target = path_of(i, space);
-    order.request.body = shared_bytes(std::string(R"({"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background"})"));
+    order.request.body =
+        shared_bytes(std::string(R"({"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background"})"));
     order.tolerated = {reason::not_found, reason::method_not_allowed, reason::conflict};
     out.emplace_back(std::move(order));
   });
@@ -78,7 +79,8 @@ std::vector<controller::effect> namespace_core::look(const std::string& space, b
   return out;
 }
 
-std::vector<controller::effect> namespace_core::reconcile(const controller::key_due& due, const controller::caches& view) {
+std::vector<controller::effect> namespace_core::reconcile(const controller::key_due& due,
+                                                          const controller::caches& view) {
   auto found = view.find(0, due.key);
   if (!found) return {};
   auto content = decode(*found);
@@ -115,7 +117,8 @@ std::vector<controller::effect> namespace_core::reconcile(const controller::key_
 }
 
 // Both looks end here or in delete_rest: what is left is waited for with growing patience.
-std::vector<controller::effect> namespace_core::judge(const controller::key_due& due, const object& space, progress& now) {
+std::vector<controller::effect> namespace_core::judge(const controller::key_due& due, const object& space,
+                                                      progress& now) {
   if (now.left.empty()) return finalize(space);
   now.next = stage::delete_pods;
   ++now.rounds;
@@ -126,7 +129,8 @@ std::vector<controller::effect> namespace_core::finalize(const object& space) {
   auto body = decode(space);
   core_v1::namespace_view changed(body);
   changed.mutable_spec().mutable_finalizers().remove("kubernetes");
-  auto order = replace("/api/v1/namespaces/" + std::string(space.name) + "/finalize", to_json(body.root()), 0, tag_finalize);
+  auto order =
+      replace("/api/v1/namespaces/" + std::string(space.name) + "/finalize", to_json(body.root()), 0, tag_finalize);
   order.tolerated = {reason::not_found};
   return {std::move(order)};
 }

@@ -24,7 +24,12 @@ struct node_lifecycle_core::turn {
   std::uint64_t next_ms = 0;  // when to look again, from now; 0: on changes only
 
   turn(const controller::key_due& due, object_ptr one, const controller::caches& caches)
-      : name(due.key), object(std::move(one)), content(decode(*object)), node(content), now_ms(due.now_ms), view(caches) {}
+      : name(due.key),
+        object(std::move(one)),
+        content(decode(*object)),
+        node(content),
+        now_ms(due.now_ms),
+        view(caches) {}
   void look_again(std::uint64_t after_ms) { next_ms = next_ms ? std::min(next_ms, after_ms) : after_ms; }
   std::string path() const { return "/api/v1/nodes/" + name; }
 };
@@ -35,7 +40,8 @@ std::vector<controller::source> node_lifecycle_core::sources() const {
           {"/api/v1/pods", {}, {}}};
 }
 
-std::vector<effect> node_lifecycle_core::observe(const controller::object_changed& change, const controller::caches& view) {
+std::vector<effect> node_lifecycle_core::observe(const controller::object_changed& change,
+                                                 const controller::caches& view) {
   if (change.source == nodes) {
     if (!change.now) heartbeats_.erase(change.key);
     return {controller::enqueue{change.key, 0}};
@@ -124,7 +130,8 @@ void node_lifecycle_core::mark_unknown(turn& now) {
   order.request.content_type = "application/strategic-merge-patch+json";
   order.tolerated = {reason::not_found};
   now.out.emplace_back(std::move(order));
-  now.out.emplace_back(controller::note{now.object, false, "NodeNotReady", "Node " + now.name + " status is now: NodeNotReady"});
+  now.out.emplace_back(
+      controller::note{now.object, false, "NodeNotReady", "Node " + now.name + " status is now: NodeNotReady"});
 }
 
 void node_lifecycle_core::keep_taints(turn& now) {
@@ -176,7 +183,8 @@ void node_lifecycle_core::evict_pod(turn& now, const object& one) {
   auto path = collection_path("v1", one.namespace_name, "pods") + "/" + std::string(one.name);
   now.out.emplace_back(erase(path, one.uid, pods));
   if (auto object = now.view.find(pods, key_of(one)))
-    now.out.emplace_back(controller::note{object, false, "TaintManagerEviction", "Marking for deletion Pod " + key_of(one)});
+    now.out.emplace_back(
+        controller::note{object, false, "TaintManagerEviction", "Marking for deletion Pod " + key_of(one)});
 }
 
 // Services must not send traffic to pods of a node that nobody hears of.
@@ -206,9 +214,10 @@ void node_lifecycle_core::mark_pods_not_ready(turn& now) {
   }
 }
 
-// Pods bound to a node that does not exist will never be reported gone by it (pod garbage collector). The cache of nodes
-// may lag behind that of pods: only a node missing for a while is believed to be gone (upstream's quarantine).
-std::vector<effect> node_lifecycle_core::collect_lost_pods(const controller::key_due& due, const controller::caches& view) {
+// Pods bound to a node that does not exist will never be reported gone by it (pod garbage collector). The cache of
+// nodes may lag behind that of pods: only a node missing for a while is believed to be gone (upstream's quarantine).
+std::vector<effect> node_lifecycle_core::collect_lost_pods(const controller::key_due& due,
+                                                           const controller::caches& view) {
   constexpr std::uint64_t quarantine_ms = 40'000;
   auto found = pods_on_.find(due.key);
   if (found == pods_on_.end()) {
@@ -221,9 +230,11 @@ std::vector<effect> node_lifecycle_core::collect_lost_pods(const controller::key
   for (const auto& key : found->second) {
     auto one = view.find(pods, key);
     if (!one) continue;
-    auto order = erase(collection_path("v1", one->namespace_name, "pods") + "/" + std::string(one->name), one->uid, pods);
+    auto order =
+        erase(collection_path("v1", one->namespace_name, "pods") + "/" + std::string(one->name), one->uid, pods);
     order.request.body = shared_bytes(fmt::format(
-        R"({{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":0,"preconditions":{{"uid":"{}"}}}})", one->uid));
+        R"({{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":0,"preconditions":{{"uid":"{}"}}}})",
+        one->uid));
     out.emplace_back(std::move(order));
   }
   return out;

@@ -15,7 +15,8 @@ namespace troupe::controllers {
 class node_lifecycle_core final : public controller::core {
  public:
   /// `grace_seconds`: a node whose heartbeat does not change for so long is unknown (node-monitor-grace-period).
-  explicit node_lifecycle_core(std::int64_t grace_seconds) : grace_ms_(static_cast<std::uint64_t>(grace_seconds) * 1000) {}
+  explicit node_lifecycle_core(std::int64_t grace_seconds)
+      : grace_ms_(static_cast<std::uint64_t>(grace_seconds) * 1000) {}
   std::string_view name() const override { return "node-controller"; }
   std::vector<controller::source> sources() const override;
   std::vector<controller::effect> observe(const controller::object_changed& change,
@@ -26,8 +27,8 @@ class node_lifecycle_core final : public controller::core {
   enum : std::uint32_t { nodes = 0, leases = 1, pods = 2 };
   /// What is remembered of a node's heartbeat. The node's own clock is never compared with ours.
   struct heartbeat {
-    std::string renewed;          // renewTime and Ready's heartbeat as they read last
-    std::uint64_t seen_ms = 0;    // when they changed, by our clock
+    std::string renewed;        // renewTime and Ready's heartbeat as they read last
+    std::uint64_t seen_ms = 0;  // when they changed, by our clock
   };
   struct turn;
 
@@ -40,10 +41,10 @@ class node_lifecycle_core final : public controller::core {
   std::vector<controller::effect> collect_lost_pods(const controller::key_due& due, const controller::caches& view);
 
   std::uint64_t grace_ms_;
-  std::map<std::string, heartbeat> heartbeats_;               // by node
-  std::map<std::string, std::uint64_t> missing_since_ms_;     // nodes that pods name but that do not exist
-  std::map<std::string, std::set<std::string>> pods_on_;      // pod keys by node
-  std::map<std::string, std::string> node_of_;                // by pod key
+  std::map<std::string, heartbeat> heartbeats_;            // by node
+  std::map<std::string, std::uint64_t> missing_since_ms_;  // nodes that pods name but that do not exist
+  std::map<std::string, std::set<std::string>> pods_on_;   // pod keys by node
+  std::map<std::string, std::string> node_of_;             // by pod key
 };
 
 }  // namespace troupe::controllers

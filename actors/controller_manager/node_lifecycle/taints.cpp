@@ -23,7 +23,8 @@ bool tolerates(const core_v1::toleration_view& one, const taint& what) {
 std::vector<taint> taints_of(const core_v1::node_view& node) {
   std::vector<taint> all;
   for (auto one : node.spec().taints())
-    all.push_back({std::string(one.key()), std::string(one.value()), std::string(one.effect()), std::string(one.time_added())});
+    all.push_back(
+        {std::string(one.key()), std::string(one.value()), std::string(one.effect()), std::string(one.time_added())});
   return all;
 }
 

@@ -19,7 +19,8 @@ constexpr const char* not_ready_taint = "node.kubernetes.io/not-ready";
 constexpr const char* unreachable_taint = "node.kubernetes.io/unreachable";
 
 std::vector<taint> taints_of(const core_v1::node_view& node);
-/// The taints the node should have by its conditions and spec.unschedulable, others kept; `now` (RFC 3339) for new ones.
+/// The taints the node should have by its conditions and spec.unschedulable, others kept; `now` (RFC 3339) for new
+/// ones.
 std::vector<taint> wanted_taints(const core_v1::node_view& node, const std::string& now);
 bool same_taints(const std::vector<taint>& a, const std::vector<taint>& b);
 

@@ -24,8 +24,13 @@ struct replicaset_core::turn {
   std::vector<effect> out;
 
   turn(const controller::key_due& due, object_ptr one, const controller::caches& caches)
-      : key(due.key), object(std::move(one)), content(decode(*object)), set(content), selector(set.spec().selector()),
-        now_ms(due.now_ms), view(caches) {}
+      : key(due.key),
+        object(std::move(one)),
+        content(decode(*object)),
+        set(content),
+        selector(set.spec().selector()),
+        now_ms(due.now_ms),
+        view(caches) {}
   std::string pods_path() const { return collection_path("v1", object->namespace_name, "pods"); }
 };
 
@@ -113,8 +118,8 @@ void replicaset_core::adopt_and_release(turn& now) {
   std::erase_if(now.owned, [&](const auto& one) {
     auto pod = now.view.find(pods, one.first);
     if (!pod || now.selector.matches(*pod)) return false;
-    auto body = fmt::format(R"({{"metadata":{{"uid":"{}","ownerReferences":[{{"$patch":"delete","uid":"{}"}}]}}}})", pod->uid,
-                            now.object->uid);
+    auto body = fmt::format(R"({{"metadata":{{"uid":"{}","ownerReferences":[{{"$patch":"delete","uid":"{}"}}]}}}})",
+                            pod->uid, now.object->uid);
     auto release = merge_patch(now.pods_path() + "/" + std::string(pod->name), std::move(body), pods, tag_adopt);
     release.request.content_type = "application/strategic-merge-patch+json";
     release.tolerated = {reason::not_found, reason::invalid};
@@ -144,8 +149,7 @@ void replicaset_core::create_missing(turn& now, std::size_t count) {
   made.set(made.root(), "apiVersion", "v1");
   made.set(made.root(), "kind", "Pod");
   auto pattern = now.set.spec().template_();
-  if (auto* metadata = pattern.metadata().view_node())
-    made.set(made.root(), "metadata", made.clone(*metadata));
+  if (auto* metadata = pattern.metadata().view_node()) made.set(made.root(), "metadata", made.clone(*metadata));
   auto metadata = pod.mutable_metadata();
   metadata.clear_name();
   metadata.clear_creation_timestamp();
@@ -230,7 +234,8 @@ void replicaset_core::update_status(turn& now, bool failing) {
       body.set(condition, "message", creation_failures_[now.key]);
     }
   }
-  auto path = collection_path("apps/v1", now.object->namespace_name, "replicasets") + "/" + std::string(now.object->name);
+  auto path =
+      collection_path("apps/v1", now.object->namespace_name, "replicasets") + "/" + std::string(now.object->name);
   auto order = merge_patch(path + "/status", to_json(body.root()), sets, tag_status);
   order.tolerated = {reason::not_found};
   now.out.emplace_back(std::move(order));

@@ -39,10 +39,10 @@ class replicaset_core final : public controller::core {
   void delete_surplus(turn& now, std::size_t count);
   void update_status(turn& now, bool failing);
 
-  std::map<std::string, pod_facts> facts_;                       // by pod key
-  std::map<std::string, std::set<std::string>> pods_of_;         // pod keys by the controlling ReplicaSet's uid
-  std::map<std::string, std::set<std::string>> orphans_;         // keys of uncontrolled pods by namespace
-  std::map<std::string, std::string> creation_failures_;         // last message by ReplicaSet key
+  std::map<std::string, pod_facts> facts_;                // by pod key
+  std::map<std::string, std::set<std::string>> pods_of_;  // pod keys by the controlling ReplicaSet's uid
+  std::map<std::string, std::set<std::string>> orphans_;  // keys of uncontrolled pods by namespace
+  std::map<std::string, std::string> creation_failures_;  // last message by ReplicaSet key
 };
 
 }  // namespace troupe::controllers

@@ -16,11 +16,13 @@ std::vector<controller::source> root_ca_core::sources() const {
   return {{"/api/v1/namespaces", {}, {}}, {"/api/v1/configmaps", {}, std::string("metadata.name=") + map_name}};
 }
 
-std::vector<controller::effect> root_ca_core::observe(const controller::object_changed& change, const controller::caches&) {
+std::vector<controller::effect> root_ca_core::observe(const controller::object_changed& change,
+                                                      const controller::caches&) {
   return {controller::enqueue{change.key.substr(0, change.key.find('/')), 0}};
 }
 
-std::vector<controller::effect> root_ca_core::reconcile(const controller::key_due& due, const controller::caches& view) {
+std::vector<controller::effect> root_ca_core::reconcile(const controller::key_due& due,
+                                                        const controller::caches& view) {
   auto space = view.find(namespaces, due.key);
   if (!space || !is_active_namespace(*space)) return {};
   auto found = view.find(maps, due.key + "/" + map_name);

@@ -185,9 +185,7 @@ std::optional<record_view> parse_record(std::string_view bytes) {
   return v;
 }
 
-std::uint32_t record_crc(std::string_view bytes) {
-  return reader{bytes.data()}.take<std::uint32_t>();
-}
+std::uint32_t record_crc(std::string_view bytes) { return reader{bytes.data()}.take<std::uint32_t>(); }
 
 void append_footer_entry(std::string& to, std::string_view record_bytes, std::uint32_t offset) {
   std::uint32_t key_size = 0;

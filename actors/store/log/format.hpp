@@ -31,11 +31,11 @@ struct segment_header {
 
 struct segment_mark {
   bool sealed = false;
-  std::uint64_t end = 0;        // batches before it were durable
-  std::uint64_t allocated = 0;  // the file is at least this big
+  std::uint64_t end = 0;          // batches before it were durable
+  std::uint64_t allocated = 0;    // the file is at least this big
   std::uint64_t footer_size = 0;  // sealed: the footer stands at `end`
   std::uint32_t footer_crc = 0;
-  std::uint64_t records = 0;      // in the footer
+  std::uint64_t records = 0;        // in the footer
   std::uint64_t next_sequence = 0;  // sealed: of the batch that the next segment begins with
 };
 

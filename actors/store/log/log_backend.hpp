@@ -16,8 +16,8 @@ namespace troupe::store::log {
 /// Sizes in bytes.
 struct log_options {
   std::string directory;
-  std::uint64_t segment_bytes = 32 << 20;     // a segment is sealed when the next batch would pass this
-  std::uint64_t first_allocation = 1 << 20;   // zeros written ahead, so that a sync has no metadata to write
+  std::uint64_t segment_bytes = 32 << 20;    // a segment is sealed when the next batch would pass this
+  std::uint64_t first_allocation = 1 << 20;  // zeros written ahead, so that a sync has no metadata to write
   std::uint64_t next_allocation = 4 << 20;
   std::uint64_t salt = 0;  // any number that clients cannot know
 };

@@ -91,8 +91,8 @@ result<segment_content> inspect_segment(const file& from, std::uint32_t number) 
   auto mark = parse_mark(std::string_view(*pages).substr(page_size));
   if (!mark) return corrupt_segment(from, "mark (checksum)");
   if (*size < mark->allocated) {
-    return corrupt_segment(from, "truncated to " + std::to_string(*size) + " of at least " +
-                                     std::to_string(mark->allocated) + " bytes");
+    return corrupt_segment(
+        from, "truncated to " + std::to_string(*size) + " of at least " + std::to_string(mark->allocated) + " bytes");
   }
   segment_content content;
   content.header = *header;
@@ -127,8 +127,8 @@ status load_segment(const file& from, segment_content& content, const record_vis
   if (content.mark.sealed) {
     auto footer = from.read(content.mark.end, content.mark.footer_size);
     if (!footer) return footer.error();
-    const bool intact = footer->size() == content.mark.footer_size &&
-                        crc32c(footer->data(), footer->size()) == content.mark.footer_crc;
+    const bool intact =
+        footer->size() == content.mark.footer_size && crc32c(footer->data(), footer->size()) == content.mark.footer_crc;
     if (intact) {
       content.end = content.mark.end;
       content.next_sequence = content.mark.next_sequence;
@@ -172,7 +172,8 @@ status seal_segment(const file& to, const segment_content& content) {
   if (auto s = write_mark(to, mark); !s.ok()) return s;
   if (auto s = to.sync_data(); !s.ok()) return s;
   // Only now may the unused end go: until the mark is durable the file has to have its old size.
-  if (::ftruncate(to.descriptor(), static_cast<off_t>(mark.allocated)) != 0) return system_error("truncate " + to.path());
+  if (::ftruncate(to.descriptor(), static_cast<off_t>(mark.allocated)) != 0)
+    return system_error("truncate " + to.path());
   return {};
 }
 

@@ -17,11 +17,11 @@ using record_visitor = std::function<void(const record_view&, location)>;
 struct segment_content {
   segment_header header;
   segment_mark mark;
-  std::uint64_t end = data_offset;   // after the last intact batch
-  std::uint64_t allocated = 0;       // size of the file
-  std::uint64_t next_sequence = 0;   // of the batch that comes next
-  bool torn = false;                 // something that is no batch stands at `end`: a commit that did not finish
-  std::string footer;                // entries of all records; empty where the footer was read
+  std::uint64_t end = data_offset;  // after the last intact batch
+  std::uint64_t allocated = 0;      // size of the file
+  std::uint64_t next_sequence = 0;  // of the batch that comes next
+  bool torn = false;                // something that is no batch stands at `end`: a commit that did not finish
+  std::string footer;               // entries of all records; empty where the footer was read
   std::uint64_t records = 0;
 };
 

@@ -101,7 +101,10 @@ TEST_CASE("many writers, one key each and one in common: every acknowledged chan
 TEST_CASE("a watcher that dies is forgotten; a cancelled watch is silent") {
   real_system s;
   auto target = spawn(s.system, in_memory());
-  { client gone{s.system, target}; gone.follow("/", "0"); }
+  {
+    client gone{s.system, target};
+    gone.follow("/", "0");
+  }
   client c{s.system, target};
   auto started = c.follow("/", "0");
   c.cancel(started.id);

@@ -64,8 +64,7 @@ class client {
       self_->receive([this](txn_reply& m) { txns[m.id] = std::move(m); },
                      [this](range_reply& m) { ranges[m.id] = std::move(m); }, [this](ack& m) { acks[m.id] = m; },
                      [this](watch_started& m) { started[m.id] = std::move(m); },
-                     [this](watch_events& m) { take_events(m); },
-                     [this](caf::down_msg&) { ++downs; },
+                     [this](watch_events& m) { take_events(m); }, [this](caf::down_msg&) { ++downs; },
                      caf::after(std::chrono::minutes(1)) >> [&] { late = true; });
       if (late) throw std::runtime_error("the store did not answer within a minute");
     }

@@ -92,11 +92,19 @@ class run {
 
   void act() {
     switch (pick(16)) {
-      case 0: case 1: case 2: case 3: case 4: case 5:
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+      case 5:
         return transact();
-      case 6: case 7: case 8:
+      case 6:
+      case 7:
+      case 8:
         return w.commit(1 + pick(4));
-      case 9: case 10:
+      case 9:
+      case 10:
         w.slice_wanted ? (w.slice_wanted = false, w.feed(core::slice_due{})) : void();
         return;
       case 11:
@@ -126,7 +134,8 @@ class run {
     std::map<std::string, op> distinct;
     for (auto n = 1 + pick(3); n-- > 0;) {
       const auto k = key();
-      distinct[k] = pick(4) == 0 ? world::erase_op(k) : world::put_op(k, std::string(pick(30), 'v') + std::to_string(random() % 1000));
+      distinct[k] = pick(4) == 0 ? world::erase_op(k)
+                                 : world::put_op(k, std::string(pick(30), 'v') + std::to_string(random() % 1000));
     }
     for (auto& [k, o] : distinct) ops.push_back(o);
     const bool expected = m.holds(compares);

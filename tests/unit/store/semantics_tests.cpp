@@ -204,8 +204,8 @@ TEST_CASE("a watch from a past revision: history, then what came meanwhile, then
                              "put k1=2@8 was 1", "put k2=2@8 was 1", "erase k3=@8 was 1", "put k5=live@9 was 1",
                              "put k5=later@10 was live"});
   for (const auto& m : w.events.at(id)) {
-    bool splits = !m.events.empty() && m.events.front().current.mod_revision == 8 &&
-                  m.events.front().current.key != "k0";
+    bool splits =
+        !m.events.empty() && m.events.front().current.mod_revision == 8 && m.events.front().current.key != "k0";
     CHECK_FALSE(splits);
   }
   CHECK(w.range_revisions.at(id) == 10);
