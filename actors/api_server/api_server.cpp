@@ -78,8 +78,7 @@ made_api_server make_api_server(caf::actor_system& system, const std::string& pa
   children.push_back(front_child(with.self, path, workers));
   bootstrap_options boot{shared, with.self, with.advertise_address, with.advertise_port};
   auto start_boot = [boot](caf::actor_system& s) { return s.spawn<bootstrapper>(boot); };
-  children.push_back(
-      runtime::child<bootstrap_actor>("bootstrap", start_boot, {}, runtime::restart_policy::transient));
+  children.push_back(runtime::child<bootstrap_actor>("bootstrap", start_boot, {}, runtime::restart_policy::transient));
   if (with.endpoint) {
     gateway::options gate{with.endpoint, with.self, make_event_renderer()};
     for (auto& child : gateway::children(gate)) children.push_back(std::move(child));

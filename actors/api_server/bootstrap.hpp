@@ -26,8 +26,8 @@ struct bootstrap_options {
   std::uint16_t advertise_port = 6443;
 };
 
-/// Waits until all cachers are synced, creates what is missing, adds to RBAC objects what newer versions know, then marks the
-/// api_server as started and ends.
+/// Waits until all cachers are synced, creates what is missing, adds to RBAC objects what newer versions know, then
+/// marks the api_server as started and ends.
 class bootstrapper final : public runtime::component<bootstrap_actor> {
  public:
   bootstrapper(caf::actor_config& settings, bootstrap_options options);

@@ -10,7 +10,7 @@ namespace {
 
 void on_client_lost(state& s, const client_lost& e) { s.watchers.remove_client(e.client); }
 
-/// Jobs come first, in turn; then pruning; then cleaning.
+/// One slice of one job, in turn, and one of upkeep: neither may starve the other.
 void on_slice(state& s, effects& out) {
   s.slice_scheduled = false;
   if (!s.jobs.empty()) {
@@ -18,9 +18,8 @@ void on_slice(state& s, effects& out) {
     if (next == s.jobs.end()) next = s.jobs.begin();
     s.turn = next->first;
     run_job(s, s.turn, out);
-  } else if (!prune_slice(s)) {
-    clean_slice(s, out);
   }
+  if (!prune_slice(s)) clean_slice(s, out);
   const bool moving = s.cleaning && s.cleaning->in_flight > 0;  // its end asks for the next slice
   const bool cleans = s.cleaning && !s.cleaning->scanned;
   if (!s.jobs.empty() || (!moving && (s.pruning || cleans))) want_slice(s, out);

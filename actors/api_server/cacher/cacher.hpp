@@ -25,8 +25,8 @@ struct cacher_options {
   runtime::stable_ref<cacher::cacher_actor> self;  // requests it could not handle any more are sent there
 };
 
-/// See the top of this file. It lists the store in pages at one revision, then watches from there. After a restart of the
-/// store it resumes where it was, or lists again when that is compacted.
+/// See the top of this file. It lists the store in pages at one revision, then watches from there. After a restart of
+/// the store it resumes where it was, or lists again when that is compacted.
 class cacher_shell final : public runtime::component<cacher::cacher_actor> {
  public:
   cacher_shell(caf::actor_config& settings, cacher_options options);

@@ -58,7 +58,8 @@ bool cacher_core::read_change(const store::event& from, change& into) {
     into.before = objects_.erase(space, name);
     return into.before != nullptr;
   }
-  auto made = make_object(resource_, from.current.value.view(), from.current.mod_revision, from.current.create_revision);
+  auto made =
+      make_object(resource_, from.current.value.view(), from.current.mod_revision, from.current.create_revision);
   if (!made) {
     ++unreadable_;
     return false;

@@ -1,5 +1,5 @@
-// Where cachers publish and workers read: one slot for each stored resource. Shared by all threads of the api_server and
-// kept over restarts of its actors.
+// Where cachers publish and workers read: one slot for each stored resource. Shared by all threads of the api_server
+// and kept over restarts of its actors.
 #pragma once
 
 #include <atomic>

@@ -39,9 +39,8 @@ int compare_keys(std::string_view a_namespace, std::string_view a_name, std::str
 }
 
 snapshot::position snapshot::lower_bound(std::string_view space, std::string_view name) const {
-  auto last_branch = std::partition_point(root_.begin(), root_.end(), [&](const auto& b) {
-    return !key_less(space, name, *b->leaves.front()->front());
-  });
+  auto last_branch = std::partition_point(
+      root_.begin(), root_.end(), [&](const auto& b) { return !key_less(space, name, *b->leaves.front()->front()); });
   position at;
   if (last_branch == root_.begin()) return at;
   --last_branch;

@@ -10,8 +10,8 @@ namespace troupe::api {
 namespace {
 
 status too_old(std::uint64_t wanted, std::uint64_t oldest) {
-  return make_status(reason::expired, "too old resource version: " + std::to_string(wanted) + " (" +
-                                          std::to_string(oldest) + ")");
+  return make_status(reason::expired,
+                     "too old resource version: " + std::to_string(wanted) + " (" + std::to_string(oldest) + ")");
 }
 
 }  // namespace

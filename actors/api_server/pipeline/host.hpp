@@ -1,4 +1,5 @@
-// What the stages of a request may ask of the worker that runs them: the store, the cachers, identifiers, the user's rights.
+// What the stages of a request may ask of the worker that runs them: the store, the cachers, identifiers, the user's
+// rights.
 #pragma once
 
 #include <coroutine>
@@ -93,8 +94,8 @@ class request_host {
   virtual std::uint64_t steady_ms() = 0;
   virtual std::string new_uid() = 0;
   virtual std::uint64_t random() = 0;
-  /// A lease that ends at least `ttl_seconds` from now, shared with other objects; 0 when there is none yet and none is to
-  /// be waited for.
+  /// A lease that ends at least `ttl_seconds` from now, shared with other objects; 0 when there is none yet and none is
+  /// to be waited for.
   virtual std::int64_t shared_lease(std::int64_t ttl_seconds) = 0;
   /// Starts a watch at the resource's cacher.
   virtual void open_watch(std::uint16_t resource, cacher::open_watch order) = 0;

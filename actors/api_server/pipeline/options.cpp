@@ -27,9 +27,8 @@ status read_integer(std::string_view text, std::int64_t& out) {
 /// As apimachinery reads query booleans: absent value, anything but "false" and "0" is true.
 bool read_boolean(std::string_view text) {
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return lower != "false" && lower != "0";
 }
 
@@ -164,9 +163,9 @@ status check_plain_list_options(const query_options& o) {
   if (!o.continue_token.empty())
     return forbidden_option("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
   if (o.match == version_match::unset)
-    return invalid_options("ListOptions", "FieldValueNotSupported", "resourceVersionMatch",
-                           "Unsupported value: " + in_quotes(*match) +
-                               ": supported values: \"Exact\", \"NotOlderThan\"");
+    return invalid_options(
+        "ListOptions", "FieldValueNotSupported", "resourceVersionMatch",
+        "Unsupported value: " + in_quotes(*match) + ": supported values: \"Exact\", \"NotOlderThan\"");
   if (o.match == version_match::exact && *o.resource_version == "0")
     return forbidden_option("resourceVersionMatch",
                             "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
@@ -218,9 +217,9 @@ status check_write_options(const request_context& context) {
     return invalid_options(kind, "FieldValueTooLong", "fieldManager", "Too long: may not be more than 128 bytes");
   if (auto* level = raw_option(o, "fieldValidation");
       level && !level->empty() && *level != "Strict" && *level != "Warn" && *level != "Ignore")
-    return invalid_options(kind, "FieldValueNotSupported", "fieldValidation",
-                           "Unsupported value: " + in_quotes(*level) +
-                               ": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"");
+    return invalid_options(
+        kind, "FieldValueNotSupported", "fieldValidation",
+        "Unsupported value: " + in_quotes(*level) + ": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"");
   return {};
 }
 
@@ -228,8 +227,8 @@ status check_list_options(const request_context& context) {
   const auto& o = context.options;
   if (o.resource_version && !is_revision(*o.resource_version))
     return invalid_options("ListOptions", "FieldValueInvalid", "resourceVersion",
-                           "Invalid value: " + in_quotes(*o.resource_version) +
-                               ": strconv.ParseUint: parsing " + in_quotes(*o.resource_version) + ": invalid syntax");
+                           "Invalid value: " + in_quotes(*o.resource_version) + ": strconv.ParseUint: parsing " +
+                               in_quotes(*o.resource_version) + ": invalid syntax");
   return context.verb == request_verb::watch ? check_watch_options(o) : check_plain_list_options(o);
 }
 

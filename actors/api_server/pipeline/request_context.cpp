@@ -6,8 +6,8 @@
 namespace troupe::api {
 
 std::string_view verb_name(request_verb verb) {
-  constexpr std::string_view names[] = {"get",    "list",  "watch",  "create",           "update",
-                                        "patch",  "delete", "deletecollection", ""};
+  constexpr std::string_view names[] = {
+      "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", ""};
   return names[static_cast<std::size_t>(verb)];
 }
 

@@ -15,7 +15,8 @@ namespace troupe::api {
 /// A Status as the answer, error or success.
 response answer_status(const request_context& context, const status& what);
 /// {"kind":"Status","status":"Success","code":N} with details; `name` may be empty.
-response answer_success(const request_context& context, std::uint16_t code, std::string_view name, std::string_view uid);
+response answer_success(const request_context& context, std::uint16_t code, std::string_view name,
+                        std::string_view uid);
 /// One object in the form asked for. `one` is of the request's resource.
 response answer_object(const request_context& context, std::uint16_t code, const object_ptr& one);
 /// JSON text of another kind (Scale, a review), as JSON or YAML.

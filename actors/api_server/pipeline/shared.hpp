@@ -26,7 +26,7 @@ struct node_request {
   std::string subresource;  // "log"
   std::string node_name;
   object_ptr pod;
-  std::string container;  // resolved: the only one, where none was named
+  std::string container;                                     // resolved: the only one, where none was named
   std::vector<std::pair<std::string, std::string>> options;  // of the query: follow, tailLines, sinceSeconds ...
   user_ptr user;
 };
@@ -35,8 +35,8 @@ using node_proxy = std::function<bool(node_request)>;
 /// A stream that a node_proxy began (watch ids whose lower 16 bits are all set) has lost its reader.
 using stream_stopper = std::function<void(std::uint64_t watch_id)>;
 
-/// Answers non-resource paths that are not the api_server's own (/metrics, /debug/...), after authorisation; nothing for
-/// a path it does not know. Called by workers, several at a time.
+/// Answers non-resource paths that are not the api_server's own (/metrics, /debug/...), after authorisation; nothing
+/// for a path it does not know. Called by workers, several at a time.
 using extra_paths = std::function<std::optional<response>(const request&)>;
 
 /// See the top of this file. Thread-safe; lives as long as any of the actors.

@@ -34,25 +34,39 @@ bool split_path(std::string_view path, std::vector<std::string>& out) {
 
 request_verb write_verb(method m, bool named) {
   switch (m) {
-    case method::post: return request_verb::create;
-    case method::put: return request_verb::update;
-    case method::patch: return request_verb::patch;
-    case method::del: return named ? request_verb::delete_ : request_verb::deletecollection;
-    default: return request_verb::get;
+    case method::post:
+      return request_verb::create;
+    case method::put:
+      return request_verb::update;
+    case method::patch:
+      return request_verb::patch;
+    case method::del:
+      return named ? request_verb::delete_ : request_verb::deletecollection;
+    default:
+      return request_verb::get;
   }
 }
 
 std::uint16_t verb_bit(request_verb verb) {
   switch (verb) {
-    case request_verb::get: return schema::verb_get;
-    case request_verb::list: return schema::verb_list;
-    case request_verb::watch: return schema::verb_watch;
-    case request_verb::create: return schema::verb_create;
-    case request_verb::update: return schema::verb_update;
-    case request_verb::patch: return schema::verb_patch;
-    case request_verb::delete_: return schema::verb_delete;
-    case request_verb::deletecollection: return schema::verb_deletecollection;
-    default: return 0;
+    case request_verb::get:
+      return schema::verb_get;
+    case request_verb::list:
+      return schema::verb_list;
+    case request_verb::watch:
+      return schema::verb_watch;
+    case request_verb::create:
+      return schema::verb_create;
+    case request_verb::update:
+      return schema::verb_update;
+    case request_verb::patch:
+      return schema::verb_patch;
+    case request_verb::delete_:
+      return schema::verb_delete;
+    case request_verb::deletecollection:
+      return schema::verb_deletecollection;
+    default:
+      return 0;
   }
 }
 
@@ -115,8 +129,8 @@ parsed_target resolve(const resource_path& found, const std::vector<std::string>
   bool connects = context.subresource && is_connect(context.subresource->name);
   // Everything but create, list and deletecollection is about one object.
   bool needs_name = context.verb == request_verb::update || context.verb == request_verb::patch;
-  bool wrong_place = needs_namespace || (needs_name && context.name.empty()) || (context.verb == request_verb::create && !context.name.empty() &&
-                                         !context.subresource);
+  bool wrong_place = needs_namespace || (needs_name && context.name.empty()) ||
+                     (context.verb == request_verb::create && !context.name.empty() && !context.subresource);
   if (!connects && ((verbs & verb_bit(context.verb)) == 0 || wrong_place)) out.error = method_not_allowed();
   return out;
 }
@@ -144,9 +158,7 @@ status method_not_allowed() {
   return make_status(reason::method_not_allowed, "the server does not allow this method on the requested resource");
 }
 
-status unknown_resource() {
-  return make_status(reason::not_found, "the server could not find the requested resource");
-}
+status unknown_resource() { return make_status(reason::not_found, "the server could not find the requested resource"); }
 
 parsed_target parse_target(const request& incoming, request_context& context) {
   parsed_target out;

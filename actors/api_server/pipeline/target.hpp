@@ -16,8 +16,8 @@ struct parsed_target {
   bool plain = false;  // a path that no group owns: answered as text
 };
 
-/// Fills the target's part of the context (verb, resource, names, options, form). A path that names no known resource has
-/// resource no_index and verb nonresource.
+/// Fills the target's part of the context (verb, resource, names, options, form). A path that names no known resource
+/// has resource no_index and verb nonresource.
 parsed_target parse_target(const request& incoming, request_context& context);
 
 /// Percent-decoding; '+' becomes a space in queries. False for a broken escape.

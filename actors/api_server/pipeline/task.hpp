@@ -1,7 +1,7 @@
 // Coroutines of the pipeline: a request is written as one straight function that waits for the store where it must.
 //
-// GCC 12 destroys temporaries of a co_await expression wrongly in places: bind what is awaited to a named local, and pass
-// pointers or references to things that live in the request's frame.
+// GCC 12 destroys temporaries of a co_await expression wrongly in places: bind what is awaited to a named local, and
+// pass pointers or references to things that live in the request's frame.
 #pragma once
 
 #include <coroutine>

@@ -135,7 +135,8 @@ void worker::send_order(pending_call& call) {
       send_to(options_.shared->cachers[resource].handle(), cacher::wait_for{call.id, wanted.revision});
       return;
     }
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -177,9 +178,9 @@ void worker::on_sweep() {
       bool there = slot.synced.load() && slot.current.load()->revision() >= wanted.revision;
       if (!there && !late) continue;
       if (!there) {
-        wanted.outcome = make_status(reason::timeout, "Too large resource version: " + std::to_string(wanted.revision) +
-                                                          ", current: " +
-                                                          std::to_string(slot.current.load()->revision()));
+        wanted.outcome =
+            make_status(reason::timeout, "Too large resource version: " + std::to_string(wanted.revision) +
+                                             ", current: " + std::to_string(slot.current.load()->revision()));
         wanted.outcome.retry_after_seconds = 1;
       }
       resume(call);

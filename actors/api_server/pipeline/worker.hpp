@@ -18,10 +18,10 @@
 namespace troupe::api {
 
 /// What a worker understands: requests, and the answers it waits for.
-using worker_actor = caf::typed_actor<caf::reacts_to<request>, caf::reacts_to<watch_stop>,
-                                      caf::reacts_to<store::txn_reply>, caf::reacts_to<store::range_reply>,
-                                      caf::reacts_to<store::ack>, caf::reacts_to<cacher::reached>,
-                                      caf::reacts_to<timer_due>>;
+using worker_actor =
+    caf::typed_actor<caf::reacts_to<request>, caf::reacts_to<watch_stop>, caf::reacts_to<store::txn_reply>,
+                     caf::reacts_to<store::range_reply>, caf::reacts_to<store::ack>, caf::reacts_to<cacher::reached>,
+                     caf::reacts_to<timer_due>>;
 
 /// What a worker needs.
 struct worker_options {

@@ -11,7 +11,8 @@ namespace {
 
 constexpr int max_rounds = 30;
 
-store::txn make_txn(const std::string& key, std::uint64_t expected, const change_plan& plan, const shared_bytes& value) {
+store::txn make_txn(const std::string& key, std::uint64_t expected, const change_plan& plan,
+                    const shared_bytes& value) {
   store::txn order;
   order.compares.push_back({key, expected});
   if (plan.what == change_plan::kind::erase)
@@ -37,7 +38,7 @@ const store::key_value* find_key(const std::vector<store::key_value>& found, con
 struct verdict {
   bool done = false;
   changed_object result;
-  object_ptr current;               // to decide on next; null: gone
+  object_ptr current;  // to decide on next; null: gone
   std::vector<std::string> taken;
 };
 

@@ -1,4 +1,5 @@
-// Changing a stored object under optimistic locking: decide on what is there, write if it is still there, else decide again.
+// Changing a stored object under optimistic locking: decide on what is there, write if it is still there, else decide
+// again.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 
 namespace troupe::api {
 
-/// The cached objects as one request sees them; notes what it looked at, so that a refusal that rests on an old snapshot is
-/// repeated on a new one.
+/// The cached objects as one request sees them; notes what it looked at, so that a refusal that rests on an old
+/// snapshot is repeated on a new one.
 class request_view final : public cluster_view {
  public:
   explicit request_view(const object_slots& slots) : slots_(slots) {}
@@ -40,7 +41,7 @@ struct change_plan {
   enum class kind : std::uint8_t {
     write,  // put `stored`
     erase,
-    none,   // leave it as it is
+    none,  // leave it as it is
   };
   kind what = kind::none;
   std::string stored;              // canonical JSON without resourceVersion
@@ -48,15 +49,14 @@ struct change_plan {
   std::int64_t lease = 0;
 };
 
-/// Decides. `current` is null only where changes of absent objects are allowed. `taken` are keys of side writes that another
-/// attempt found taken. Called again whenever the object changed meanwhile.
-using change_decision =
-    std::function<result<change_plan>(const object_ptr& current, const request_view& view,
-                                      const std::vector<std::string>& taken)>;
+/// Decides. `current` is null only where changes of absent objects are allowed. `taken` are keys of side writes that
+/// another attempt found taken. Called again whenever the object changed meanwhile.
+using change_decision = std::function<result<change_plan>(const object_ptr& current, const request_view& view,
+                                                          const std::vector<std::string>& taken)>;
 
 /// How a change behaves.
 struct change_rules {
-  bool allow_absent = false;  // decide is called with null instead of answering 404
+  bool allow_absent = false;       // decide is called with null instead of answering 404
   std::string_view group, plural;  // for 404 and 409
 };
 
@@ -68,12 +68,13 @@ struct changed_object {
   bool written = false;
 };
 
-/// Runs decide and the store's compare-and-set until one holds. Errors are decide's (on an up-to-date view), 404, 409 after too
-/// many rounds, and the store's.
+/// Runs decide and the store's compare-and-set until one holds. Errors are decide's (on an up-to-date view), 404, 409
+/// after too many rounds, and the store's.
 task<result<changed_object>> change_object(request_host& host, const object_place& where, const change_rules& rules,
                                            const change_decision& decide);
 
-/// What became of an insertion: `now` on success, else `exists` or the keys of side writes that were taken, or an error.
+/// What became of an insertion: `now` on success, else `exists` or the keys of side writes that were taken, or an
+/// error.
 struct inserted_object {
   object_ptr now;
   bool exists = false;

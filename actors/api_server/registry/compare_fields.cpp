@@ -40,16 +40,24 @@ class comparison {
     each(before, now, visit);
   }
 
-  void value(const node* before, const node* now, const schema::field& f, std::string_view key, field_difference& into) {
+  void value(const node* before, const node* now, const schema::field& f, std::string_view key,
+             field_difference& into) {
     auto how = division_of(f);
     bool nothing = (!before || before->empty()) && (!now || now->empty());
     if (how == division::none || nothing) return leaf(before, now, key, into);
     field_difference below;
     switch (how) {
-      case division::structure: members(before, now, f.type, below, false); break;
-      case division::map: map_members(before, now, f, below); break;
-      case division::set: set_items(before, now, below); break;
-      default: keyed_items(before, now, f, below);
+      case division::structure:
+        members(before, now, f.type, below, false);
+        break;
+      case division::map:
+        map_members(before, now, f, below);
+        break;
+      case division::set:
+        set_items(before, now, below);
+        break;
+      default:
+        keyed_items(before, now, f, below);
     }
     attach(before, now, key, std::move(below), into);
   }
@@ -157,8 +165,8 @@ class comparison {
     auto old_items = collect(before);
     auto new_items = collect(now);
     auto find = [](const std::vector<keyed>& in, std::string_view key) -> const node* {
-      auto at = std::lower_bound(in.begin(), in.end(), key,
-                                 [](const keyed& a, std::string_view b) { return a.first < b; });
+      auto at =
+          std::lower_bound(in.begin(), in.end(), key, [](const keyed& a, std::string_view b) { return a.first < b; });
       return at != in.end() && at->first == key ? at->second : nullptr;
     };
     auto item = [&](std::string_view key, const node* a, const node* b) {

@@ -21,20 +21,19 @@ void rename(document& doc, node& in, std::string_view from, std::string_view to)
 }
 
 void set_type_meta(document& doc, const schema::resource& row) {
-  std::string version = row.group.empty() ? std::string(row.version)
-                                          : std::string(row.group) + "/" + std::string(row.version);
+  std::string version =
+      row.group.empty() ? std::string(row.version) : std::string(row.group) + "/" + std::string(row.version);
   doc.set(doc.root(), "kind", row.kind);
   doc.set(doc.root(), "apiVersion", std::string_view(version));
 }
 
-constexpr std::pair<std::string_view, std::string_view> event_names[] = {
-    {"involvedObject", "regarding"},
-    {"message", "note"},
-    {"source", "deprecatedSource"},
-    {"firstTimestamp", "deprecatedFirstTimestamp"},
-    {"lastTimestamp", "deprecatedLastTimestamp"},
-    {"count", "deprecatedCount"},
-    {"reportingComponent", "reportingController"}};
+constexpr std::pair<std::string_view, std::string_view> event_names[] = {{"involvedObject", "regarding"},
+                                                                         {"message", "note"},
+                                                                         {"source", "deprecatedSource"},
+                                                                         {"firstTimestamp", "deprecatedFirstTimestamp"},
+                                                                         {"lastTimestamp", "deprecatedLastTimestamp"},
+                                                                         {"count", "deprecatedCount"},
+                                                                         {"reportingComponent", "reportingController"}};
 
 void convert_event(document& doc, bool to_core) {
   for (auto& [core, newer] : event_names) rename(doc, doc.root(), to_core ? newer : core, to_core ? core : newer);

@@ -14,8 +14,9 @@ namespace {
 
 /// Kinds whose delete answers with the object rather than a Status.
 bool shows_deleted(const schema::resource& row) {
-  constexpr std::string_view plurals[] = {"pods",           "services",       "serviceaccounts",       "podtemplates",
-                                          "resourcequotas", "persistentvolumes", "persistentvolumeclaims"};
+  constexpr std::string_view plurals[] = {
+      "pods",           "services",          "serviceaccounts",       "podtemplates",
+      "resourcequotas", "persistentvolumes", "persistentvolumeclaims"};
   return row.group.empty() && std::find(std::begin(plurals), std::end(plurals), row.plural) != std::end(plurals);
 }
 

@@ -38,7 +38,8 @@ bool set_finalizer(document& doc, std::string_view name, bool wanted) {
 
 /// Kinds whose dependents are orphaned unless the client says otherwise (old API versions' behaviour).
 bool orphans_by_default(const schema::resource& row) {
-  return (row.group == "batch" && row.plural == "jobs") || (row.group.empty() && row.plural == "replicationcontrollers");
+  return (row.group == "batch" && row.plural == "jobs") ||
+         (row.group.empty() && row.plural == "replicationcontrollers");
 }
 
 /// The garbage collector's finalizers that the options ask for. True when they changed.
@@ -231,10 +232,10 @@ status check_options(const delete_options& o) {
                   "Invalid value: \"" + policy + "\": orphanDependents and deletionPropagation cannot be both set",
                   "propagationPolicy");
   if (!policy.empty() && policy != "Foreground" && policy != "Background" && policy != "Orphan")
-    return refuse("FieldValueNotSupported",
-                  "Unsupported value: \"" + policy +
-                      "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
-                  "propagationPolicy");
+    return refuse(
+        "FieldValueNotSupported",
+        "Unsupported value: \"" + policy + "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+        "propagationPolicy");
   return {};
 }
 

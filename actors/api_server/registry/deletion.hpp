@@ -18,19 +18,20 @@ struct delete_options {
   std::optional<std::int64_t> grace_period_seconds;
   std::optional<bool> orphan_dependents;
   std::string propagation_policy;
-  std::string uid;               // preconditions
+  std::string uid;  // preconditions
   std::string resource_version;
   bool dry_run = false;
 };
 
-/// Options of a delete request; a body wins over the query. Errors: 400, 415, and 422 for values that Kubernetes refuses.
+/// Options of a delete request; a body wins over the query. Errors: 400, 415, and 422 for values that Kubernetes
+/// refuses.
 result<delete_options> read_delete_options(const request& incoming, const request_context& context);
 /// The same from a DeleteOptions inside another document (an Eviction's); null gives none.
 delete_options delete_options_from(const node* options);
 
 /// What became of a delete.
 struct deleted_object {
-  object_ptr shown;      // its last state, or as it is while it waits for grace or finalizers
+  object_ptr shown;  // its last state, or as it is while it waits for grace or finalizers
   bool gone = false;
 };
 

@@ -89,7 +89,8 @@ result<change_plan> plan_update(const attempt& a, const object_ptr& current, con
   auto& context = a.context;
   const auto& old = previous.root();
   if (auto wrong = check_place(next.root(), context); !wrong.ok()) return wrong;
-  if (auto wrong = check_preconditions(next.root(), context, current->revision, current->uid); !wrong.ok()) return wrong;
+  if (auto wrong = check_preconditions(next.root(), context, current->revision, current->uid); !wrong.ok())
+    return wrong;
   carry_metadata(next, old, context);
   carry_other_parts(next, old, context);
   auto admission = admission_for(a);

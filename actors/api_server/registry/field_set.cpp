@@ -10,10 +10,14 @@ namespace {
 /// Fields before keys before values before indexes, each in order.
 int rank(std::string_view key) {
   switch (key.front()) {
-    case 'f': return 0;
-    case 'k': return 1;
-    case 'v': return 2;
-    default: return 3;
+    case 'f':
+      return 0;
+    case 'k':
+      return 1;
+    case 'v':
+      return 2;
+    default:
+      return 3;
   }
 }
 

@@ -10,8 +10,8 @@
 
 namespace troupe::api {
 
-/// A set of paths. Keys are path elements in FieldsV1 form ("f:spec", "k:{\"name\":\"a\"}", "v:\"x\"") and live in a document's
-/// memory or the schema table.
+/// A set of paths. Keys are path elements in FieldsV1 form ("f:spec", "k:{\"name\":\"a\"}", "v:\"x\"") and live in a
+/// document's memory or the schema table.
 struct field_set {
   bool self = false;  // the path up to here is a member
   std::vector<std::pair<std::string_view, field_set>> children;
@@ -32,8 +32,8 @@ struct field_difference {
   field_set removed;
 };
 
-/// Compares two objects of a type by the schema's list and map types. Metadata that the server owns is left out. Keys are
-/// copied into `memory`.
+/// Compares two objects of a type by the schema's list and map types. Metadata that the server owns is left out. Keys
+/// are copied into `memory`.
 field_difference compare_fields(const node& before, const node& now, std::uint16_t type, arena& memory);
 
 /// The set as FieldsV1, in the document's memory, and back.

@@ -21,7 +21,8 @@ result<std::shared_ptr<const watch_filter>> make_filter(const request_context& c
     out->fields = std::move(*fields);
   }
   if (is_converted(context.resource)) out->convert_to = context.resource;
-  out->key = std::to_string(context.resource) + '\n' + out->namespace_name + '\n' + options.label_selector + '\n' + options.field_selector;
+  out->key = std::to_string(context.resource) + '\n' + out->namespace_name + '\n' + options.label_selector + '\n' +
+             options.field_selector;
   return std::shared_ptr<const watch_filter>(std::move(out));
 }
 

@@ -16,8 +16,8 @@ struct field_manager {
   std::string_view time;         // now, as metav1.Time
 };
 
-/// Brings next's metadata.managedFields up to date with what changed since `previous` (null: it is new). The change counts as an
-/// Update of the manager; fields that others owned and that it changed or removed go over to it.
+/// Brings next's metadata.managedFields up to date with what changed since `previous` (null: it is new). The change
+/// counts as an Update of the manager; fields that others owned and that it changed or removed go over to it.
 void track_fields(const node* previous, document& next, std::uint16_t type, const field_manager& by);
 
 }  // namespace troupe::api

@@ -86,9 +86,9 @@ status check_preconditions(const node& object, const request_context& context, s
   auto version = metadata_text(object, "resourceVersion");
   if (version.empty() || version == "0") {
     if (context.verb != request_verb::update || !needs_version(context.info())) return {};
-    return invalid(context.group, context.info().kind, context.name,
-                   {{"FieldValueInvalid", "Invalid value: 0: must be specified for an update",
-                     "metadata.resourceVersion"}});
+    return invalid(
+        context.group, context.info().kind, context.name,
+        {{"FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"}});
   }
   if (version == std::to_string(revision)) return {};
   return conflict(context.group, context.plural(), context.name,

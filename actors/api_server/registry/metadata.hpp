@@ -11,15 +11,15 @@
 
 namespace troupe::api {
 
-/// Before admission of a new object: namespace from the path (400 if another is given), name from generateName, fresh uid,
-/// creationTimestamp, generation 1 where the kind has one; what only the server may set is dropped.
+/// Before admission of a new object: namespace from the path (400 if another is given), name from generateName, fresh
+/// uid, creationTimestamp, generation 1 where the kind has one; what only the server may set is dropped.
 status stamp_created(document& doc, const request_context& context, const std::string& uid, std::uint64_t random);
 
 /// Name and namespace of an update's body must be the path's. 400 in Kubernetes' words.
 status check_place(const node& object, const request_context& context);
 
-/// resourceVersion and uid of an update's body, where given, must be the current ones: 409 else. 422 where the kind demands a
-/// resourceVersion and there is none.
+/// resourceVersion and uid of an update's body, where given, must be the current ones: 409 else. 422 where the kind
+/// demands a resourceVersion and there is none.
 status check_preconditions(const node& object, const request_context& context, std::uint64_t revision,
                            std::string_view uid);
 

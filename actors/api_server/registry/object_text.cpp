@@ -67,8 +67,10 @@ bool same_as_stored(const object& current, std::string_view stored) {
   auto have = current.json.view();
   auto spliced = std::string_view("\"resourceVersion\":\"\",").size() + std::to_string(current.revision).size();
   if (have.size() != stored.size() + spliced) return false;
-  auto head = static_cast<std::size_t>(std::mismatch(stored.begin(), stored.end(), have.begin()).first - stored.begin());
-  auto tail = static_cast<std::size_t>(std::mismatch(stored.rbegin(), stored.rend(), have.rbegin()).first - stored.rbegin());
+  auto head =
+      static_cast<std::size_t>(std::mismatch(stored.begin(), stored.end(), have.begin()).first - stored.begin());
+  auto tail =
+      static_cast<std::size_t>(std::mismatch(stored.rbegin(), stored.rend(), have.rbegin()).first - stored.rbegin());
   return head + tail >= stored.size();
 }
 

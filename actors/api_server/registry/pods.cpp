@@ -31,7 +31,8 @@ status check_binding(const node& binding) {
   auto kind = target ? text_at(*target, "kind") : std::string_view();
   if (!kind.empty() && kind != "Node")
     causes.push_back({"FieldValueNotSupported",
-                      "Unsupported value: " + in_quotes(kind) + ": supported values: \"Node\", \"<empty>\"", "target.kind"});
+                      "Unsupported value: " + in_quotes(kind) + ": supported values: \"Node\", \"<empty>\"",
+                      "target.kind"});
   if (!target || text_at(*target, "name").empty())
     causes.push_back({"FieldValueRequired", "Required value", "target.name"});
   if (causes.empty()) return {};
@@ -114,7 +115,8 @@ std::vector<object_ptr> budgets_of(const object& pod, const request_view& view) 
 }
 
 status over_budget(std::string why) {
-  auto out = make_status(reason::too_many_requests, "Cannot evict pod as it would violate the pod's disruption budget.");
+  auto out =
+      make_status(reason::too_many_requests, "Cannot evict pod as it would violate the pod's disruption budget.");
   out.causes.push_back({"DisruptionBudget", std::move(why), ""});
   return out;
 }
@@ -185,7 +187,8 @@ answer_task evict_pod(request_host& host, const request& incoming, request_conte
   if (!parsed) co_return parsed.error();
   if (auto wrong = accept_object(*parsed, what, context); !wrong.ok()) co_return wrong;
   auto named = metadata_text(parsed->root(), "name");
-  if (!named.empty() && named != context.name) co_return bad_request("name in URL does not match name in Eviction object");
+  if (!named.empty() && named != context.name)
+    co_return bad_request("name in URL does not match name in Eviction object");
   auto options = delete_options_from(parsed->root().find("deleteOptions"));
   options.dry_run = options.dry_run || context.options.dry_run;
   auto waiting = host.fresh(pods_resource());

@@ -28,7 +28,7 @@ std::uint16_t stored_resource(const request_context& context) { return context.i
 struct page {
   std::vector<object_ptr> items;
   std::uint64_t revision = 0;
-  std::string next;              // continue token; empty at the end
+  std::string next;  // continue token; empty at the end
   std::int64_t remaining = -1;
 };
 
@@ -66,12 +66,13 @@ page page_from_snapshot(const snapshot& from, const watch_filter& filter, std::u
 
 /// 410 with a token that continues at the newest revision, as Kubernetes offers it.
 status expired_continue(const continue_point& point) {
-  auto out = make_status(reason::expired,
-                         "The provided continue parameter is too old to display a consistent list result. You can start "
-                         "a new list without the continue parameter, or use the continue token in this response to "
-                         "retrieve the remainder of the results. Continuing with the provided token results in an "
-                         "inconsistent list - objects that were created, modified, or deleted between the time the first "
-                         "chunk was returned and now may show up in the list.");
+  auto out =
+      make_status(reason::expired,
+                  "The provided continue parameter is too old to display a consistent list result. You can start "
+                  "a new list without the continue parameter, or use the continue token in this response to "
+                  "retrieve the remainder of the results. Continuing with the provided token results in an "
+                  "inconsistent list - objects that were created, modified, or deleted between the time the first "
+                  "chunk was returned and now may show up in the list.");
   (void)point;
   return out;
 }
@@ -94,7 +95,8 @@ task<result<page>> page_from_store(request_host& host, const request_context& co
     auto call = host.read(std::move(order));
     store::range_reply reply = co_await call;
     if (!reply.error.ok()) co_return reply.error;
-    if (out.revision == 0) out.revision = from.revision > 0 ? static_cast<std::uint64_t>(from.revision) : reply.revision;
+    if (out.revision == 0)
+      out.revision = from.revision > 0 ? static_cast<std::uint64_t>(from.revision) : reply.revision;
     if (from.revision <= 0) from.revision = static_cast<std::int64_t>(out.revision);
     for (auto& kv : reply.kvs) {
       auto made = make_object(resource, kv.value.view(), kv.mod_revision, kv.create_revision);
@@ -157,8 +159,8 @@ answer_task list_objects(request_host& host, request_context& context) {
   if (!filter) co_return filter.error();
   const auto& options = context.options;
   page found;
-  bool exact = options.match == version_match::exact ||
-               (options.limit > 0 && options.match == version_match::unset && to_revision(options.resource_version) > 0);
+  bool exact = options.match == version_match::exact || (options.limit > 0 && options.match == version_match::unset &&
+                                                         to_revision(options.resource_version) > 0);
   if (!options.continue_token.empty() || exact) {
     continue_point from{static_cast<std::int64_t>(to_revision(options.resource_version)), {}};
     if (!options.continue_token.empty()) {

@@ -35,16 +35,24 @@ answer_task handle_resource(request_host& host, const request& incoming, request
   if (context.subresource) return handle_subresource(host, incoming, context);
   if (context.plural() == "bindings" && context.group.empty()) return bind_pod(host, incoming, context);
   switch (context.verb) {
-    case request_verb::get: return get_object(host, context);
-    case request_verb::list: return list_objects(host, context);
-    case request_verb::watch: return watch_objects(host, context, incoming);
-    case request_verb::create: return create_object(host, incoming, context);
+    case request_verb::get:
+      return get_object(host, context);
+    case request_verb::list:
+      return list_objects(host, context);
+    case request_verb::watch:
+      return watch_objects(host, context, incoming);
+    case request_verb::create:
+      return create_object(host, incoming, context);
     case request_verb::update:
-    case request_verb::patch: return update_object(host, incoming, context);
-    case request_verb::delete_: return delete_object(host, incoming, context);
-    case request_verb::deletecollection: return delete_collection(host, incoming, context);
-    default: return refuse(make_status(reason::method_not_allowed,
-                                       "the server does not allow this method on the requested resource"));
+    case request_verb::patch:
+      return update_object(host, incoming, context);
+    case request_verb::delete_:
+      return delete_object(host, incoming, context);
+    case request_verb::deletecollection:
+      return delete_collection(host, incoming, context);
+    default:
+      return refuse(
+          make_status(reason::method_not_allowed, "the server does not allow this method on the requested resource"));
   }
 }
 

@@ -76,10 +76,10 @@ status check_replicas(const node& scale, std::string_view name) {
   auto* replicas = scale.find("spec", "replicas");
   auto wanted = replicas ? replicas->integer() : 0;
   if (wanted >= 0) return {};
-  return invalid("autoscaling", "Scale", name,
-                 {{"FieldValueInvalid",
-                   "Invalid value: " + std::to_string(wanted) + ": must be greater than or equal to 0",
-                   "spec.replicas"}});
+  return invalid(
+      "autoscaling", "Scale", name,
+      {{"FieldValueInvalid", "Invalid value: " + std::to_string(wanted) + ": must be greater than or equal to 0",
+        "spec.replicas"}});
 }
 
 /// The Scale that the client wants, from the body or as a patch of the present one.

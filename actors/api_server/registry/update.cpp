@@ -18,8 +18,9 @@ namespace {
 
 /// Kinds that a PUT creates where they are absent (AllowCreateOnUpdate).
 bool creates_on_update(const request_context& context) {
-  constexpr std::string_view plurals[] = {"services", "endpoints", "endpointslices", "limitranges",  "leases",
-                                          "events",   "roles",     "clusterroles",   "rolebindings", "clusterrolebindings"};
+  constexpr std::string_view plurals[] = {
+      "services", "endpoints", "endpointslices", "limitranges",  "leases",
+      "events",   "roles",     "clusterroles",   "rolebindings", "clusterrolebindings"};
   return context.verb == request_verb::update && !context.subresource &&
          std::find(std::begin(plurals), std::end(plurals), context.plural()) != std::end(plurals);
 }
@@ -106,11 +107,12 @@ class update_decision {
     if (!next) return next.error();
     auto version = metadata_text(next->root(), "resourceVersion");
     if (!version.empty() && version != "0")
-      return conflict(context_.group, context_.plural(), context_.name,
-                      "StorageError: invalid object, Code: 4, Key: " +
-                          object_place{context_.info().storage, context_.namespace_name, context_.name}.key() +
-                          ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: , UID in "
-                          "object meta: ");
+      return conflict(
+          context_.group, context_.plural(), context_.name,
+          "StorageError: invalid object, Code: 4, Key: " +
+              object_place{context_.info().storage, context_.namespace_name, context_.name}.key() +
+              ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: , UID in "
+              "object meta: ");
     object_place ignored;
     auto plan = plan_create(a, *next, ignored);
     return plan ? dry(std::move(*plan)) : plan;

@@ -17,13 +17,20 @@ struct selectable {
   std::span<const std::string_view> fields;
 };
 
-constexpr std::string_view pod_fields[] = {"spec.nodeName",           "spec.restartPolicy", "spec.schedulerName",
-                                           "spec.serviceAccountName", "spec.hostNetwork",   "status.phase",
-                                           "status.podIP",            "status.podIPs",      "status.nominatedNodeName"};
-constexpr std::string_view event_fields[] = {
-    "involvedObject.kind",       "involvedObject.namespace",       "involvedObject.name",      "involvedObject.uid",
-    "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
-    "reportingComponent",        "source",                         "type"};
+constexpr std::string_view pod_fields[] = {
+    "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
+    "status.phase",  "status.podIP",       "status.podIPs",      "status.nominatedNodeName"};
+constexpr std::string_view event_fields[] = {"involvedObject.kind",
+                                             "involvedObject.namespace",
+                                             "involvedObject.name",
+                                             "involvedObject.uid",
+                                             "involvedObject.apiVersion",
+                                             "involvedObject.resourceVersion",
+                                             "involvedObject.fieldPath",
+                                             "reason",
+                                             "reportingComponent",
+                                             "source",
+                                             "type"};
 constexpr std::string_view node_fields[] = {"spec.unschedulable"};
 constexpr std::string_view namespace_fields[] = {"status.phase"};
 constexpr std::string_view secret_fields[] = {"type"};
@@ -174,9 +181,7 @@ bool field_selector::matches(const object& o) const {
   if (terms_.empty()) return true;
   auto plural = schema::resources()[o.resource].plural;
   auto quick = [&](const field_requirement& t) {
-    auto have = t.field == "metadata.name"        ? o.name
-                : t.field == "metadata.namespace" ? o.namespace_name
-                                                  : o.node_name;
+    auto have = t.field == "metadata.name" ? o.name : t.field == "metadata.namespace" ? o.namespace_name : o.node_name;
     return (have == t.value) != t.negated;
   };
   for (auto& t : terms_)

@@ -52,7 +52,8 @@ std::string key_problem(std::string_view key) {
   if (slash != std::string_view::npos) {
     if (slash == 0) return "prefix part must be non-empty";
     if (!is_subdomain(key.substr(0, slash)))
-      return "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+      return "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+             "'.', "
              "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
              "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
   }
@@ -64,8 +65,10 @@ std::string key_problem(std::string_view key) {
 std::string value_problem(std::string_view value) {
   if (value.empty() || is_qualified_part(value)) return {};
   if (value.size() > 63) return "must be no more than 63 bytes";
-  return "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
-         "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+  return "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
+         "and "
+         "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation "
+         "is "
          "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 }
 
@@ -110,13 +113,26 @@ class parser {
     if (length == 1 && is_special(rest_.front())) {
       char second = rest_.size() > 1 ? rest_[1] : '\0';
       switch (rest_.front()) {
-        case ',': kind_ = token::comma; break;
-        case '(': kind_ = token::open; break;
-        case ')': kind_ = token::close; break;
-        case '>': kind_ = token::greater; break;
-        case '<': kind_ = token::less; break;
-        case '=': kind_ = token::equals, length = second == '=' ? 2 : 1; break;
-        default: kind_ = second == '=' ? token::not_equals : token::bang, length = second == '=' ? 2 : 1;
+        case ',':
+          kind_ = token::comma;
+          break;
+        case '(':
+          kind_ = token::open;
+          break;
+        case ')':
+          kind_ = token::close;
+          break;
+        case '>':
+          kind_ = token::greater;
+          break;
+        case '<':
+          kind_ = token::less;
+          break;
+        case '=':
+          kind_ = token::equals, length = second == '=' ? 2 : 1;
+          break;
+        default:
+          kind_ = second == '=' ? token::not_equals : token::bang, length = second == '=' ? 2 : 1;
       }
     } else if (length == 1) {
       kind_ = token::word;
@@ -147,10 +163,18 @@ class parser {
   void read_relation(label_requirement& out) {
     bool set = kind_ == token::word && (literal_ == "in" || literal_ == "notin");
     switch (kind_) {
-      case token::equals: out.how = relation::in; break;
-      case token::not_equals: out.how = relation::not_in; break;
-      case token::greater: out.how = relation::greater; break;
-      case token::less: out.how = relation::less; break;
+      case token::equals:
+        out.how = relation::in;
+        break;
+      case token::not_equals:
+        out.how = relation::not_in;
+        break;
+      case token::greater:
+        out.how = relation::greater;
+        break;
+      case token::less:
+        out.how = relation::less;
+        break;
       default:
         if (!set) {
           fail(found("in, notin, =, ==, !=, gt, lt"));
@@ -237,11 +261,16 @@ class parser {
 bool label_requirement::matches(const std::string_view* value) const {
   auto listed = [&] { return std::binary_search(values.begin(), values.end(), *value); };
   switch (how) {
-    case relation::in: return value && listed();
-    case relation::not_in: return !value || !listed();
-    case relation::exists: return value != nullptr;
-    case relation::does_not_exist: return value == nullptr;
-    default: break;
+    case relation::in:
+      return value && listed();
+    case relation::not_in:
+      return !value || !listed();
+    case relation::exists:
+      return value != nullptr;
+    case relation::does_not_exist:
+      return value == nullptr;
+    default:
+      break;
   }
   if (!value) return false;
   auto have = to_integer(*value);

@@ -1,5 +1,5 @@
-// What the api_server's actor tests share: a simulated world with a store in memory, the whole api_server without its gateway,
-// and a client that asks and collects.
+// What the api_server's actor tests share: a simulated world with a store in memory, the whole api_server without its
+// gateway, and a client that asks and collects.
 #pragma once
 
 #include <chrono>
@@ -106,8 +106,12 @@ class cluster {
     return box->answers.at(id);
   }
   api::response get(std::string target) { return call(method::get, std::move(target)); }
-  api::response post(std::string target, std::string body) { return call(method::post, std::move(target), std::move(body)); }
-  api::response put(std::string target, std::string body) { return call(method::put, std::move(target), std::move(body)); }
+  api::response post(std::string target, std::string body) {
+    return call(method::post, std::move(target), std::move(body));
+  }
+  api::response put(std::string target, std::string body) {
+    return call(method::put, std::move(target), std::move(body));
+  }
   api::response del(std::string target, std::string body = {}) {
     return call(method::del, std::move(target), std::move(body));
   }
@@ -153,7 +157,8 @@ inline std::string pod_json(const std::string& name, const std::string& extra_sp
          R"("spec":{)" + extra_spec + R"("containers":[{"name":"c","image":"nginx"}]}})";
 }
 inline std::string config_map(const std::string& name, const std::string& value) {
-  return R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":")" + name + R"("},"data":{"k":")" + value + "\"}}";
+  return R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":")" + name + R"("},"data":{"k":")" + value +
+         "\"}}";
 }
 
 constexpr const char* pods = "/api/v1/namespaces/default/pods";

@@ -26,6 +26,7 @@ TEST_CASE("a cluster starts with its namespaces, roles and service") {
   CHECK(at(service, "spec.clusterIP") == "10.96.0.1");
   CHECK(c.get("/readyz").code == 200);
   CHECK(c.get("/nothing").code == 404);
+  CHECK(c.get("/api/v1/componentstatuses").code == 200);
 }
 
 TEST_CASE("create and get of a pod") {
@@ -144,10 +145,11 @@ TEST_CASE("patches: merge, JSON, strategic; apply is refused") {
   c.post(maps, config_map("a", "1"));
   auto path = std::string(maps) + "/a";
   CHECK(at(c.merge(path, R"({"data":{"k":null,"n":"2"}})"), "data") == R"({"n":"2"})");
-  auto json = c.call(method::patch, path, R"([{"op":"add","path":"/data/m","value":"3"}])", "application/json-patch+json");
+  auto json =
+      c.call(method::patch, path, R"([{"op":"add","path":"/data/m","value":"3"}])", "application/json-patch+json");
   CHECK(at(json, "data.m") == "3");
-  auto strategic = c.call(method::patch, path, R"({"metadata":{"labels":{"l":"v"}}})",
-                          "application/strategic-merge-patch+json");
+  auto strategic =
+      c.call(method::patch, path, R"({"metadata":{"labels":{"l":"v"}}})", "application/strategic-merge-patch+json");
   CHECK(at(strategic, "metadata.labels.l") == "v");
   CHECK(c.call(method::patch, path, "{}", "application/apply-patch+yaml").code == 415);
   CHECK(c.merge(std::string(maps) + "/none", "{}").code == 404);
@@ -158,8 +160,9 @@ TEST_CASE("errors of bodies, and nothing stored") {
   auto unknown = c.post(std::string(maps) + "?fieldValidation=Strict",
                         R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"s"},"foo":1})");
   CHECK(unknown.code == 400);
-  CHECK(unknown.error.message == "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: "
-                                 "unknown field \"foo\"");
+  CHECK(unknown.error.message ==
+        "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: "
+        "unknown field \"foo\"");
   auto warned = c.post(maps, R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"w"},"foo":1})");
   CHECK(warned.code == 201);
   REQUIRE_FALSE(warned.headers.empty());
@@ -189,8 +192,7 @@ TEST_CASE("delete: finalizers, preconditions, collections") {
   CHECK(c.get(std::string(maps) + "/a").code == 404);
   CHECK(c.del(std::string(maps) + "/a").code == 404);
 
-  c.post(maps,
-         R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"f","finalizers":["example.com/f"]}})");
+  c.post(maps, R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"f","finalizers":["example.com/f"]}})");
   auto held = c.del(std::string(maps) + "/f");
   CHECK(at(held, "metadata.deletionTimestamp") != "");
   CHECK(c.get(std::string(maps) + "/f").code == 200);
@@ -228,8 +230,9 @@ TEST_CASE("pods: binding, graceful deletion") {
   CHECK(at(pod, "status.conditions.0.status") == "True");
   auto again = c.post(std::string(pods) + "/a/binding", binding("n2"));
   CHECK(again.code == 409);
-  CHECK(again.error.message == "Operation cannot be fulfilled on pods/binding \"a\": pod a is already assigned to node "
-                               "\"n1\"");
+  CHECK(again.error.message ==
+        "Operation cannot be fulfilled on pods/binding \"a\": pod a is already assigned to node "
+        "\"n1\"");
   CHECK(c.post(std::string(pods) + "/b/binding", R"({"target":{"name":"n"}})").code == 404);
   CHECK(at(c.get("/api/v1/pods?fieldSelector=spec.nodeName%3Dn1"), "items.0.metadata.name") == "a");
 

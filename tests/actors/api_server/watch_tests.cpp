@@ -35,8 +35,9 @@ TEST_CASE("a watch from a revision, from now, and with initial events") {
   auto list = c.get(maps);
   auto since = c.get(watch_target("&resourceVersion=" + std::to_string(list.revision))).watch_id;
   auto whole = c.get(watch_target("")).watch_id;
-  auto marked = c.get(watch_target("&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"))
-                    .watch_id;
+  auto marked =
+      c.get(watch_target("&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"))
+          .watch_id;
   REQUIRE(since != 0);
   c.post(maps, config_map("b", "1"));
   c.put(std::string(maps) + "/b", config_map("b", "2"));

@@ -17,8 +17,8 @@ struct script {
   std::uint64_t revision = 10;
 
   static std::string json(const std::string& name, const std::string& node, const std::string& label) {
-    return R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":")" + name + R"(","namespace":"n","uid":"u","labels":{"l":")" +
-           label + R"("}},"spec":{"nodeName":")" + node + R"("}})";
+    return R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":")" + name +
+           R"(","namespace":"n","uid":"u","labels":{"l":")" + label + R"("}},"spec":{"nodeName":")" + node + R"("}})";
   }
   store::event put(const std::string& name, const std::string& node = {}, const std::string& label = "x") {
     store::event e;

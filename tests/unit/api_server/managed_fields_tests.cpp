@@ -46,11 +46,12 @@ TEST_CASE("a create owns what it sets, in FieldsV1's form") {
   auto doc = parse(base);
   track_fields(nullptr, doc, pod_type, {"kubectl", "v1", "", "2026-01-01T00:00:00Z"});
   auto fields = fields_of(doc, "kubectl");
-  CHECK(fields ==
-        R"({"f:metadata":{"f:finalizers":{".":{},"v:\"f\"":{}},"f:labels":{".":{},"f:app":{}}},)"
-        R"("f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:args":{},"f:image":{},"f:name":{},"f:ports":{".":{},)"
-        R"("k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{},"f:protocol":{}}}}},)"
-        R"("f:restartPolicy":{}}})");
+  CHECK(
+      fields ==
+      R"({"f:metadata":{"f:finalizers":{".":{},"v:\"f\"":{}},"f:labels":{".":{},"f:app":{}}},)"
+      R"("f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:args":{},"f:image":{},"f:name":{},"f:ports":{".":{},)"
+      R"("k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{},"f:protocol":{}}}}},)"
+      R"("f:restartPolicy":{}}})");
   auto* entry = &doc.root().find("metadata", "managedFields")->element(0);
   CHECK(entry->find("operation")->string() == "Update");
   CHECK(entry->find("fieldsType")->string() == "FieldsV1");

@@ -13,8 +13,8 @@ namespace {
 const auto pods = schema::find_resource("", "v1", "pods");
 
 object_ptr pod(const std::string& labels, const std::string& rest = {}) {
-  auto json = R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"n","uid":"u","labels":{)" + labels +
-              "}}" + rest + "}";
+  auto json = R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"n","uid":"u","labels":{)" +
+              labels + "}}" + rest + "}";
   auto made = make_object(pods, json, 5, 1);
   REQUIRE(made.ok());
   return *made;
@@ -43,8 +43,8 @@ bool field_selects(const std::string& text, const object_ptr& o) {
 
 TEST_CASE("label selectors") {
   auto o = pod(R"("a":"1","b":"x","example.com/c":"")");
-  for (auto text : {"", "a=1", "a==1", "a!=2", "missing!=2", "a in (1,2)", "a notin (2, 3)", "b", "!missing", "a>0", "a<2",
-                    "a=1,b=x", " a = 1 , b in ( x ) ", "example.com/c", "example.com/c=", "missing notin (1)"})
+  for (auto text : {"", "a=1", "a==1", "a!=2", "missing!=2", "a in (1,2)", "a notin (2, 3)", "b", "!missing", "a>0",
+                    "a<2", "a=1,b=x", " a = 1 , b in ( x ) ", "example.com/c", "example.com/c=", "missing notin (1)"})
     CHECK(selects(text, o));
   for (auto text : {"a=2", "a!=1", "missing=1", "a in (2)", "a notin (1)", "missing", "!a", "a>1", "b>1", "a=1,b=y"})
     CHECK_FALSE(selects(text, o));
@@ -56,7 +56,8 @@ TEST_CASE("label selectors that are none") {
   CHECK(label_error("a in 1") == "unable to parse requirement: found '1', expected: '('");
   CHECK(label_error("a=1,") == "found '', expected: identifier after ','");
   CHECK(label_error("a>x").find("for 'Gt', 'Lt' operators, the value must be an integer") != std::string::npos);
-  CHECK(label_error("-a=1").find("unable to parse requirement: key: Invalid value: \"-a\": name part must consist") == 0);
+  CHECK(label_error("-a=1").find("unable to parse requirement: key: Invalid value: \"-a\": name part must consist") ==
+        0);
 }
 
 TEST_CASE("a LabelSelector object") {

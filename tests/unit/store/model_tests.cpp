@@ -70,6 +70,7 @@ class run {
     for (int i = 0; i < steps; ++i) {
       act();
       core::check_invariants(*w.state);
+      if (pick(4) == 0) check_disk();
     }
     w.settle();
     check_state();
@@ -216,6 +217,13 @@ class run {
     verify_replies();
   }
 
+  /// What a process that starts now would find.
+  void check_disk() {
+    world other(settings(), disk);
+    REQUIRE(other.state->durable_revision == w.state->durable_revision);
+    equal(m.states.at(other.state->durable_revision), other.get("k", "l"));
+  }
+
   void check_state() { equal(m.states.at(w.state->durable_revision), w.get("k", "l")); }
 
   /// The events, applied to the state before the watch, give every later state; none is missing or repeated.
@@ -290,6 +298,37 @@ TEST_CASE("cleaning keeps the disk bounded and loses nothing") {
   CHECK(w.get("constant").kvs.at(0).value.view() == "forever");
   CHECK(w.get("k9").kvs.at(0).value.view() == std::string(100, 'v') + "2999");
   CHECK(w.put("x", "1", 42).succeeded);  // the lease has moved too
+}
+
+TEST_CASE("a deleted key never comes back, wherever a restart cuts the cleaning off") {
+  core::settings s;
+  s.compact_interval_ms = 0;
+  s.retain_revisions = 0;
+  s.clean_slack_bytes = 0;
+  auto disk = std::make_shared<memory_backend>(1000);
+  world w(s, disk);
+  w.auto_slice = false;
+  const auto fill = [&](int count) {
+    for (int i = 0; i < count; ++i) w.put("filler", std::string(200, 'f'));
+  };
+  const auto compact_watched = [&](std::uint64_t revision) {
+    w.feed(core::compact_requested{1, {++w.last_id, revision}});
+    while (!w.queued.empty() || w.slice_wanted) {
+      w.commit(1);
+      if (std::exchange(w.slice_wanted, false)) w.feed(core::slice_due{});
+      world other(s, disk);
+      REQUIRE(other.get("k").count == 0);
+    }
+  };
+  w.put("k", "short-lived");
+  fill(60);
+  w.erase("k");
+  fill(5);
+  compact_watched(62);  // the put still counts, its segment goes: it moves behind
+  REQUIRE(w.state->disk.oldest_segment > 1);
+  REQUIRE(w.get("k", {}, 62).count == 1);
+  fill(60);
+  compact_watched(w.state->durable_revision);  // now neither counts
 }
 
 TEST_CASE("a segment with an unreadable record is kept, and said so") {
