@@ -22,6 +22,7 @@
 #include "runtime/placement/debug_endpoint.hpp"
 #include "runtime/placement/log_relay.hpp"
 #include "runtime/placement/nodes.hpp"
+#include "runtime/placement/service_proxy.hpp"
 #include "runtime/supervisor.hpp"
 #include "runtime/system_config.hpp"
 #include "runtime/trace/recorder.hpp"
@@ -173,6 +174,7 @@ void local_cluster::parts::start_actors() {
     return scheduler::spawn_scheduler(in, how);
   }));
   children.push_back(supervisor_child("nodes", node_children(s, config, server_ref, *kubelets)));
+  if (auto proxy = proxy_child(config, server_ref, measured)) children.push_back(std::move(*proxy));
   root = spawn_supervisor(s, "root", std::move(children));
 }
 

@@ -65,6 +65,12 @@ status check_runtime(configuration& config) {
   return {};
 }
 
+std::vector<std::string> node_names(const configuration& config) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(config.nodes.count); ++i) names.push_back(node_name(config, i));
+  return names;
+}
+
 std::vector<child_spec> node_children(caf::actor_system& system, const configuration& config,
                                       const stable_ref<api::api_server_actor>& server, kubelet_directory& kubelets) {
   std::vector<child_spec> nodes;
