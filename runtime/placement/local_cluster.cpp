@@ -11,18 +11,12 @@
 
 #include <fmt/format.h>
 
-#include "actors/api_server/api_server.hpp"
-#include "actors/controller_manager/controller_manager.hpp"
-#include "actors/kubelet/kubelet.hpp"
-#include "actors/scheduler/scheduler.hpp"
-#include "actors/store/store.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
 #include "runtime/placement/debug_endpoint.hpp"
+#include "runtime/placement/graph.hpp"
 #include "runtime/placement/log_relay.hpp"
-#include "runtime/placement/nodes.hpp"
-#include "runtime/placement/service_proxy.hpp"
 #include "runtime/supervisor.hpp"
 #include "runtime/system_config.hpp"
 #include "runtime/trace/recorder.hpp"
@@ -145,38 +139,23 @@ void local_cluster::parts::start_system() {
 }
 
 void local_cluster::parts::start_actors() {
-  auto& s = *system;
-  store_ref = stable_ref<store::store_actor>::make(s, "root/store");
-  auto server_ref = stable_ref<api::api_server_actor>::make(s, "root/api_server/front");
-  relay = s.spawn<log_relay>();
-
-  api::options server;
-  server.store = store_ref;
-  server.self = server_ref;
-  server.workers = static_cast<std::size_t>(config.api_server.workers);
+  relay = system->spawn<log_relay>();
+  surroundings around;
+  around.storage = storage;
+  around.authority = certificates.authority.certificate;
+  around.kubelets = kubelets;
+  around.host = host_machine.get();
+  around.measured = &measured;
+  auto& server = around.server;
   server.advertise_address = any_address(host) || host == "localhost" ? "127.0.0.1" : host;
   server.advertise_port = endpoint->port();
   server.proxy = make_node_proxy(relay, kubelets);
   server.stop_stream = make_stream_stopper(relay);
   server.extra = [this](const api::request& asked) { return answer_debug(*system, measured, asked); };
   server.endpoint = endpoint;
-  auto made = api::make_api_server(s, "root/api_server", server);
-
-  std::vector<child_spec> children;
-  children.push_back(child<store::store_actor>(
-      "store", [how = storage](caf::actor_system& in) { return store::spawn(in, how); }, store_ref));
-  children.push_back(std::move(made.spec));
-  children.push_back(supervisor_child(
-      "controller_manager",
-      controllers::children({server_ref, certificates.authority.certificate, config.controllers.node_grace_seconds})));
-  children.push_back(child<scheduler::scheduler_actor>("scheduler", [server_ref](caf::actor_system& in) {
-    scheduler::scheduler_options how;
-    how.server = server_ref;
-    return scheduler::spawn_scheduler(in, how);
-  }));
-  children.push_back(supervisor_child("nodes", node_children(s, config, *host_machine, server_ref, *kubelets)));
-  if (auto proxy = proxy_child(config, *host_machine, server_ref, measured)) children.push_back(std::move(*proxy));
-  root = spawn_supervisor(s, "root", std::move(children));
+  auto graph = make_graph(*system, config, std::move(around));
+  store_ref = graph.store;
+  root = spawn_supervisor(*system, "root", std::move(graph.children));
 }
 
 void local_cluster::parts::measure() {
