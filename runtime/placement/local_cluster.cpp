@@ -77,6 +77,7 @@ struct local_cluster::parts {
   std::string host;
   pki::cluster_certificates certificates;
   store::options storage;
+  std::unique_ptr<machine> host_machine;
 
   status take_data_dir();
   status make_certificates();
@@ -194,7 +195,7 @@ void local_cluster::parts::start_actors() {
     how.server = server_ref;
     return scheduler::spawn_scheduler(in, how);
   }));
-  children.push_back(supervisor_child("nodes", node_children(s, config, server_ref, *kubelets)));
+  children.push_back(supervisor_child("nodes", node_children(s, config, *host_machine, server_ref, *kubelets)));
   root = spawn_supervisor(s, "root", std::move(children));
   root->attach_functor([this](const caf::error& reason) {
     std::lock_guard guard(failing);
@@ -225,7 +226,9 @@ local_cluster::~local_cluster() = default;
 status local_cluster::start() {
   auto& p = *parts_;
   if (auto bad = p.take_data_dir(); !bad.ok()) return bad;
-  if (auto bad = check_runtime(p.config); !bad.ok()) return bad;
+  auto host = machine::open(p.config);
+  if (!host) return host.error();
+  p.host_machine = std::move(*host);
   if (auto bad = p.make_certificates(); !bad.ok()) return bad;
   if (auto bad = p.open_trace(); !bad.ok()) return bad;
   if (auto bad = p.open_endpoint(); !bad.ok()) return bad;
@@ -271,6 +274,7 @@ bool local_cluster::stop() {
   p.relay = {};
   p.root = nullptr;
   p.store_ref = {};
+  p.host_machine->clean_up();
   if (p.recorder) p.recorder->flush();
   spdlog::info("cluster.stopped clean={}", clean);
   return clean;
