@@ -5,12 +5,14 @@
 
 #include <charconv>
 #include <filesystem>
+#include <mutex>
 #include <vector>
 
 #include <caf/scoped_actor.hpp>
 
 #include <fmt/format.h>
 
+#include "actors/store/log/lock.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
@@ -61,14 +63,18 @@ struct local_cluster::parts {
   metrics::registry measured;
   std::shared_ptr<gateway::endpoint> endpoint;
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
-  log_relay_actor relay;
+  stable_ref<log_relay_actor> relay;
   local_supervisor root;
   stable_ref<store::store_actor> store_ref;
+  std::mutex failing;
+  std::string why_failed;  // set once root has given up
+  std::shared_ptr<store::log::file> lock;
   std::string host;
   pki::cluster_certificates certificates;
   store::options storage;
   std::unique_ptr<machine> host_machine;
 
+  status take_data_dir();
   status make_certificates();
   status open_trace();
   status open_endpoint();
@@ -80,6 +86,20 @@ struct local_cluster::parts {
     return fmt::format("https://{}:{}", any_address(host) ? "127.0.0.1" : host, endpoint->port());
   }
 };
+
+/// Before anything in it is read or written: a second process must not touch what the first one uses.
+status local_cluster::parts::take_data_dir() {
+  if (config.data_dir.empty()) return {};
+  std::error_code failed;
+  bool made = std::filesystem::create_directories(config.data_dir, failed);
+  if (failed) return internal_error("cannot create " + config.data_dir + ": " + failed.message());
+  // Keys are in it. A directory that was there before keeps the permissions that its owner gave it.
+  if (made) std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, failed);
+  auto taken = store::log::lock_directory(config.data_dir);
+  if (!taken) return taken.error();
+  lock = *taken;
+  return {};
+}
 
 status local_cluster::parts::make_certificates() {
   std::vector<std::string> names = {"kubernetes",
@@ -139,7 +159,7 @@ void local_cluster::parts::start_system() {
 }
 
 void local_cluster::parts::start_actors() {
-  relay = system->spawn<log_relay>();
+  relay = stable_ref<log_relay_actor>::make(*system, "root/log_relay");
   surroundings around;
   around.storage = storage;
   around.authority = certificates.authority.certificate;
@@ -149,13 +169,20 @@ void local_cluster::parts::start_actors() {
   auto& server = around.server;
   server.advertise_address = any_address(host) || host == "localhost" ? "127.0.0.1" : host;
   server.advertise_port = endpoint->port();
-  server.proxy = make_node_proxy(relay, kubelets);
-  server.stop_stream = make_stream_stopper(relay);
+  server.proxy = make_node_proxy(relay.handle(), kubelets);
+  server.stop_stream = make_stream_stopper(relay.handle());
   server.extra = [this](const api::request& asked) { return answer_debug(*system, measured, asked); };
   server.endpoint = endpoint;
   auto graph = make_graph(*system, config, std::move(around));
   store_ref = graph.store;
+  graph.children.insert(graph.children.begin(),
+                        child<log_relay_actor>(
+                            "log_relay", [](caf::actor_system& in) { return in.spawn<log_relay>(); }, relay));
   root = spawn_supervisor(*system, "root", std::move(graph.children));
+  root->attach_functor([this](const caf::error& reason) {
+    std::lock_guard guard(failing);
+    why_failed = why_ended(reason);
+  });
 }
 
 void local_cluster::parts::measure() {
@@ -180,12 +207,7 @@ local_cluster::~local_cluster() = default;
 
 status local_cluster::start() {
   auto& p = *parts_;
-  if (!p.config.data_dir.empty()) {
-    std::error_code failed;
-    std::filesystem::create_directories(p.config.data_dir, failed);
-    if (failed) return internal_error("cannot create " + p.config.data_dir + ": " + failed.message());
-    std::filesystem::permissions(p.config.data_dir, std::filesystem::perms::owner_all, failed);
-  }
+  if (auto bad = p.take_data_dir(); !bad.ok()) return bad;
   auto host = machine::open(p.config);
   if (!host) return host.error();
   p.host_machine = std::move(*host);
@@ -218,7 +240,10 @@ bool local_cluster::running() const {
   return !tree.empty();
 }
 
-std::string local_cluster::failure() const { return "a component failed again and again; the log says which"; }
+std::string local_cluster::failure() const {
+  std::lock_guard guard(parts_->failing);
+  return parts_->why_failed;
+}
 
 std::string local_cluster::server_url() const { return parts_->url(); }
 
@@ -228,8 +253,7 @@ bool local_cluster::stop() {
   auto& p = *parts_;
   if (!p.system) return true;
   bool clean = stop_supervisor(*p.system, p.root);
-  caf::anon_send_exit(p.relay, caf::exit_reason::user_shutdown);
-  p.relay = nullptr;
+  p.relay = {};
   p.root = nullptr;
   p.store_ref = {};
   p.host_machine->clean_up();

@@ -12,7 +12,8 @@ WEB = (ROOT / "configs/examples/web.yaml").read_text()
 @pytest.fixture
 def watched(own_cluster):
     """A cluster that logs every write of a controller that fails."""
-    cluster = own_cluster(nodes=2, extra=["--set", "log.level=debug", "--set", "controllers.node_grace_seconds=2"]).start()
+    cluster = own_cluster(nodes=2, extra=["--set", "log.level=debug", "--set", "nodes.heartbeat_seconds=1", "--set",
+                                            "controllers.node_grace_seconds=6"]).start()
     yield cluster
     assert cluster.stop() == 0
 

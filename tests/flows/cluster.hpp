@@ -13,8 +13,8 @@
 
 #include "messages/api_server.hpp"
 #include "runtime/config.hpp"
-#include "runtime/placement/machine.hpp"
 #include "runtime/placement/graph.hpp"
+#include "runtime/placement/machine.hpp"
 #include "runtime/simulation/world.hpp"
 
 namespace troupe::flows {
