@@ -16,6 +16,7 @@
 #include "actors/kubelet/kubelet.hpp"
 #include "actors/scheduler/scheduler.hpp"
 #include "actors/store/store.hpp"
+#include "runtime/host_address.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
@@ -95,6 +96,7 @@ status local_cluster::parts::make_certificates() {
                                     first_service_address(config.api_server.service_cidr)};
   host = split_listen(config.api_server.listen).host;
   if (!any_address(host) && host != "127.0.0.1" && host != "localhost") names.push_back(host);
+  if (auto advertised = advertise_address(host); !advertised.empty() && advertised != host) names.push_back(advertised);
   for (const auto& name : config.api_server.extra_names) names.push_back(name);
   auto now = static_cast<std::int64_t>(outside.wall_now_ms() / 1000);
   auto directory =
@@ -152,7 +154,7 @@ void local_cluster::parts::start_actors() {
   server.store = store_ref;
   server.self = server_ref;
   server.workers = static_cast<std::size_t>(config.api_server.workers);
-  server.advertise_address = any_address(host) || host == "localhost" ? "127.0.0.1" : host;
+  server.advertise_address = advertise_address(host);
   server.advertise_port = endpoint->port();
   server.proxy = make_node_proxy(relay, kubelets);
   server.stop_stream = make_stream_stopper(relay);

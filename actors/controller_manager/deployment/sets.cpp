@@ -55,7 +55,8 @@ void keep_revisions(rollout& now, std::int64_t revision) {
     auto body = fmt::format(R"({{"metadata":{{"annotations":{{"{}":"{}"}}}}}})", revision_key, text);
     auto path =
         collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
-    now.out.emplace_back(merge_patch(path, body, deployment_core::deployments));
+    // Through the status, as upstream does: a client's generation counts its own changes only.
+    now.out.emplace_back(merge_patch(path + "/status", body, deployment_core::deployments));
   }
 }
 
