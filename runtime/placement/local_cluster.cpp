@@ -73,6 +73,7 @@ struct local_cluster::parts {
   std::string host;
   pki::cluster_certificates certificates;
   store::options storage;
+  std::unique_ptr<machine> host_machine;
 
   status make_certificates();
   status open_trace();
@@ -174,7 +175,7 @@ void local_cluster::parts::start_actors() {
     how.server = server_ref;
     return scheduler::spawn_scheduler(in, how);
   }));
-  children.push_back(supervisor_child("nodes", node_children(s, config, server_ref, *kubelets)));
+  children.push_back(supervisor_child("nodes", node_children(s, config, *host_machine, server_ref, *kubelets)));
   root = spawn_supervisor(s, "root", std::move(children));
 }
 
@@ -206,7 +207,9 @@ status local_cluster::start() {
     if (failed) return internal_error("cannot create " + p.config.data_dir + ": " + failed.message());
     std::filesystem::permissions(p.config.data_dir, std::filesystem::perms::owner_all, failed);
   }
-  if (auto bad = check_runtime(p.config); !bad.ok()) return bad;
+  auto host = machine::open(p.config);
+  if (!host) return host.error();
+  p.host_machine = std::move(*host);
   if (auto bad = p.make_certificates(); !bad.ok()) return bad;
   if (auto bad = p.open_trace(); !bad.ok()) return bad;
   if (auto bad = p.open_endpoint(); !bad.ok()) return bad;
@@ -250,6 +253,7 @@ bool local_cluster::stop() {
   p.relay = nullptr;
   p.root = nullptr;
   p.store_ref = {};
+  p.host_machine->clean_up();
   if (p.recorder) p.recorder->flush();
   spdlog::info("cluster.stopped clean={}", clean);
   return clean;

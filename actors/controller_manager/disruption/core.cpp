@@ -52,30 +52,23 @@ std::int64_t expected_size(const owner& by, const std::string& space, const cont
   return replicas_of(view.find(disruption_core::deployments, space + "/" + over.name));
 }
 
-document status_patch(const policy_v1::pod_disruption_budget_view& budget, const object& of, std::int64_t allowed,
-                      const std::string& now) {
-  document body;
-  body.make_object(body.root());
-  auto& metadata = body.set(body.root(), "metadata");
-  body.make_object(metadata);
-  // An eviction in between has taken from the budget: then it is counted again.
-  body.set(metadata, "resourceVersion", std::to_string(of.revision));
-  auto& status = body.set(body.root(), "status");
-  body.make_object(status);
-  auto& list = body.set(status, "conditions");
-  body.make_array(list);
-  auto& entry = body.append(list);
-  body.make_object(entry);
+void set_condition(document& budget, node& status, std::int64_t allowed, const std::string& now) {
+  policy_v1::pod_disruption_budget_view view(budget);
   std::string value = allowed > 0 ? "True" : "False", since = now;
-  for (auto old : budget.status().conditions())
+  for (auto old : view.status().conditions())
     if (old.type() == "DisruptionAllowed" && old.status() == value) since = old.last_transition_time();
-  body.set(entry, "type", "DisruptionAllowed");
-  body.set(entry, "status", value);
-  body.set(entry, "observedGeneration", budget.metadata().generation());
-  body.set(entry, "lastTransitionTime", since);
-  body.set(entry, "reason", allowed > 0 ? "SufficientPods" : "InsufficientPods");
-  body.set(entry, "message", "");
-  return body;
+  auto generation = view.metadata().generation();
+  auto& list = budget.set(status, "conditions");
+  budget.clear(list);
+  budget.make_array(list);
+  auto& entry = budget.append(list);
+  budget.make_object(entry);
+  budget.set(entry, "type", "DisruptionAllowed");
+  budget.set(entry, "status", value);
+  budget.set(entry, "observedGeneration", generation);
+  budget.set(entry, "lastTransitionTime", since);
+  budget.set(entry, "reason", allowed > 0 ? "SufficientPods" : "InsufficientPods");
+  budget.set(entry, "message", "");
 }
 
 }  // namespace
@@ -163,22 +156,22 @@ std::vector<effect> disruption_core::reconcile(const controller::key_due& due, c
               old.expected_pods() == now.expected && old.disruptions_allowed() == allowed &&
               old.observed_generation() == generation && known == now.disrupted && !old.conditions().empty();
   if (same) return out;
-  auto body = status_patch(budget, *object, allowed, time_text(due.now_ms));
-  auto& status = *body.root().find("status");
-  body.set(status, "observedGeneration", generation);
-  body.set(status, "disruptionsAllowed", allowed);
-  body.set(status, "currentHealthy", now.healthy);
-  body.set(status, "desiredHealthy", now.desired);
-  body.set(status, "expectedPods", now.expected);
-  // In a merge patch null removes.
-  auto& disrupted = body.set(status, "disruptedPods");
-  body.make_object(disrupted);
-  for (const auto& [name, since] : known)
-    if (!now.disrupted.count(name)) body.set(disrupted, name);
-  for (const auto& [name, since] : now.disrupted) body.set(disrupted, name, since);
+  // Whole, for the controller's role has no patch; of the version that was counted on, for an eviction may take from
+  // the budget at the same time.
+  auto& status = content.set(content.root(), "status");
+  if (!status.is_object()) content.make_object(status);
+  set_condition(content, status, allowed, time_text(due.now_ms));
+  content.set(status, "observedGeneration", generation);
+  content.set(status, "disruptionsAllowed", allowed);
+  content.set(status, "currentHealthy", now.healthy);
+  content.set(status, "desiredHealthy", now.desired);
+  content.set(status, "expectedPods", now.expected);
+  content.remove(status, "disruptedPods");
+  for (const auto& [name, since] : now.disrupted)
+    policy_v1::pod_disruption_budget_view(content).mutable_status().mutable_disrupted_pods().set(name, since);
   auto path = collection_path("policy/v1", object->namespace_name, "poddisruptionbudgets") + "/" +
               std::string(object->name) + "/status";
-  auto order = merge_patch(std::move(path), to_json(body.root()), budgets);
+  auto order = replace(std::move(path), to_json(content.root()), budgets);
   order.tolerated = {reason::not_found};
   out.emplace_back(std::move(order));
   return out;

@@ -75,32 +75,36 @@ left_over read_left_over(std::string_view list) {
   return out;
 }
 
-std::string condition_patch(const core_v1::namespace_view& space, const left_overs& left, const std::string& now) {
-  document body;
-  body.make_object(body.root());
-  auto& status = body.set(body.root(), "status");
-  body.make_object(status);
-  auto& list = body.set(status, "conditions");
-  body.make_array(list);
+bool set_conditions(document& space, const left_overs& left, const std::string& now) {
+  core_v1::namespace_view old_view(space);
   bool changed = false;
-  for (const auto& wanted : wanted_conditions(left)) {
-    std::string value = wanted.bad ? "True" : "False", since = now;
+  std::vector<std::string> times;
+  auto wanted = wanted_conditions(left);
+  for (const auto& one : wanted) {
+    std::string value = one.bad ? "True" : "False", since = now;
     bool same = false;
-    for (auto old : space.status().conditions()) {
-      if (old.type() != wanted.type) continue;
+    for (auto old : old_view.status().conditions()) {
+      if (old.type() != one.type) continue;
       if (old.status() == value) since = old.last_transition_time();
-      same = old.status() == value && old.reason() == wanted.reason && old.message() == wanted.message;
+      same = old.status() == value && old.reason() == one.reason && old.message() == one.message;
     }
     changed = changed || !same;
-    auto& entry = body.append(list);
-    body.make_object(entry);
-    body.set(entry, "type", wanted.type);
-    body.set(entry, "status", value);
-    body.set(entry, "lastTransitionTime", since);
-    body.set(entry, "reason", wanted.reason);
-    body.set(entry, "message", wanted.message);
+    times.push_back(since);
   }
-  return changed ? to_json(body.root()) : std::string();
+  if (!changed) return false;
+  auto& list = space.set(space.set(space.root(), "status"), "conditions");
+  space.clear(list);
+  space.make_array(list);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    auto& entry = space.append(list);
+    space.make_object(entry);
+    space.set(entry, "type", wanted[i].type);
+    space.set(entry, "status", wanted[i].bad ? "True" : "False");
+    space.set(entry, "lastTransitionTime", times[i]);
+    space.set(entry, "reason", wanted[i].reason);
+    space.set(entry, "message", wanted[i].message);
+  }
+  return true;
 }
 
 }  // namespace troupe::controllers

@@ -19,8 +19,8 @@ using left_overs = std::map<std::uint16_t, left_over>;  // by schema resource in
 /// Reads the answer to a look, a list of at most a page; no count where it cannot be read.
 left_over read_left_over(std::string_view list);
 
-/// A merge patch of the status with the conditions of a namespace that is not empty yet; empty when they are there
-/// already. Types, reasons and messages: k8s.io/kubernetes/pkg/controller/namespace/deletion/status_condition_utils.go.
-std::string condition_patch(const core_v1::namespace_view& space, const left_overs& left, const std::string& now);
+/// Puts the conditions of a namespace that is not empty yet into its status; false when they are there already. Types,
+/// reasons and messages: k8s.io/kubernetes/pkg/controller/namespace/deletion/status_condition_utils.go.
+bool set_conditions(document& space, const left_overs& left, const std::string& now);
 
 }  // namespace troupe::controllers

@@ -125,10 +125,9 @@ std::vector<controller::effect> namespace_core::judge(const controller::key_due&
   ++now.rounds;
   std::vector<controller::effect> out = {
       controller::enqueue{due.key, std::min<std::uint64_t>(250 * now.rounds, 5'000)}};
-  auto content = decode(space);
-  auto patch = condition_patch(core_v1::namespace_view(content), now.left, time_text(due.now_ms));
-  if (patch.empty()) return out;
-  auto order = merge_patch("/api/v1/namespaces/" + std::string(space.name) + "/status", std::move(patch), 0);
+  auto content = decode(space);  // whole: the controller's role has no patch of namespaces/status
+  if (!set_conditions(content, now.left, time_text(due.now_ms))) return out;
+  auto order = replace("/api/v1/namespaces/" + std::string(space.name) + "/status", to_json(content.root()), 0);
   order.tolerated = {reason::not_found};
   out.emplace_back(std::move(order));
   return out;

@@ -49,18 +49,11 @@ bool used(const object& claim, const controller::caches::object_map& pods) {
   return found;
 }
 
-effect release(std::string path, const object& one, const meta_v1::object_meta_view& metadata,
-               std::string_view finalizer, std::int32_t source) {
-  document body;
-  body.make_object(body.root());
-  auto& out = body.set(body.root(), "metadata");
-  body.make_object(out);
-  body.set(out, "resourceVersion", std::to_string(one.revision));
-  auto& left = body.set(out, "finalizers");
-  body.make_array(left);
-  for (auto other : metadata.finalizers())
-    if (other != finalizer) body.assign(body.append(left), other);
-  auto order = merge_patch(std::move(path), to_json(body.root()), source);
+// The object without the finalizer, whole: the controllers' roles have no patch.
+effect release(std::string path, document content, std::string_view finalizer) {
+  meta_v1::object_meta_view metadata(content, *content.root().find("metadata"));
+  metadata.mutable_finalizers().remove(finalizer);
+  auto order = replace(std::move(path), to_json(content.root()), storage_protection_core::objects);
   order.tolerated = {reason::not_found};
   return order;
 }
@@ -68,12 +61,13 @@ effect release(std::string path, const object& one, const meta_v1::object_meta_v
 }  // namespace
 
 std::vector<controller::source> storage_protection_core::sources() const {
-  return {{"/api/v1/persistentvolumeclaims", {}, {}}, {"/api/v1/persistentvolumes", {}, {}}, {"/api/v1/pods", {}, {}}};
+  if (of_ == kind::volumes) return {{"/api/v1/persistentvolumes", {}, {}}};
+  return {{"/api/v1/persistentvolumeclaims", {}, {}}, {"/api/v1/pods", {}, {}}};
 }
 
 std::vector<effect> storage_protection_core::observe(const controller::object_changed& change,
                                                      const controller::caches&) {
-  if (change.source != pods) return {controller::enqueue{change.key, 0}};
+  if (change.source == objects) return {controller::enqueue{change.key, 0}};
   std::vector<effect> out;
   if (!change.now && change.before)
     each_claim(*change.before, [&](const std::string& name) {
@@ -83,20 +77,18 @@ std::vector<effect> storage_protection_core::observe(const controller::object_ch
 }
 
 std::vector<effect> storage_protection_core::reconcile(const controller::key_due& due, const controller::caches& view) {
-  bool claim = due.key.find('/') != std::string::npos;
-  auto found = view.find(claim ? claims : volumes, due.key);
+  auto found = view.find(objects, due.key);
   if (!found) return {};
   auto content = decode(*found);
   meta_v1::object_meta_view metadata(content, *content.root().find("metadata"));
-  if (claim) {
+  if (of_ == kind::claims) {
     if (!held_and_deleting(metadata, claim_finalizer) || used(*found, view.all(pods))) return {};
     auto path = collection_path("v1", found->namespace_name, "persistentvolumeclaims") + "/" + std::string(found->name);
-    return {release(std::move(path), *found, metadata, claim_finalizer, claims)};
+    return {release(std::move(path), std::move(content), claim_finalizer)};
   }
-  if (!held_and_deleting(metadata, volume_finalizer)) return {};
-  if (core_v1::persistent_volume_view(content).status().phase() == "Bound") return {};
-  return {
-      release("/api/v1/persistentvolumes/" + std::string(found->name), *found, metadata, volume_finalizer, volumes)};
+  bool bound = core_v1::persistent_volume_view(content).status().phase() == "Bound";
+  if (!held_and_deleting(metadata, volume_finalizer) || bound) return {};
+  return {release("/api/v1/persistentvolumes/" + std::string(found->name), std::move(content), volume_finalizer)};
 }
 
 }  // namespace troupe::controllers
