@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "actors/store/log/lock.hpp"
+#include "runtime/host_address.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
@@ -111,6 +112,7 @@ status local_cluster::parts::make_certificates() {
                                     first_service_address(config.api_server.service_cidr)};
   host = split_listen(config.api_server.listen).host;
   if (!any_address(host) && host != "127.0.0.1" && host != "localhost") names.push_back(host);
+  if (auto advertised = advertise_address(host); !advertised.empty() && advertised != host) names.push_back(advertised);
   for (const auto& name : config.api_server.extra_names) names.push_back(name);
   auto now = static_cast<std::int64_t>(outside.wall_now_ms() / 1000);
   auto directory =
@@ -167,7 +169,7 @@ void local_cluster::parts::start_actors() {
   around.host = host_machine.get();
   around.measured = &measured;
   auto& server = around.server;
-  server.advertise_address = any_address(host) || host == "localhost" ? "127.0.0.1" : host;
+  server.advertise_address = advertise_address(host);
   server.advertise_port = endpoint->port();
   server.proxy = make_node_proxy(relay.handle(), kubelets);
   server.stop_stream = make_stream_stopper(relay.handle());

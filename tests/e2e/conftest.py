@@ -173,6 +173,28 @@ class Cluster:
         finally:
             connection.close()
 
+    def headers(self, method, path, body=None, headers=None):
+        """The answer's headers by lower-case name, each a list."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls(), timeout=30)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+            found = {}
+            for name, value in connection.getresponse().getheaders():
+                found.setdefault(name.lower(), []).append(value)
+            return found
+        finally:
+            connection.close()
+
+    def watch(self, path, count):
+        """The first events of a watch."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls(), timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return [json.loads(answer.readline()) for _ in range(count)]
+        finally:
+            connection.close()
+
     def get(self, path):
         status, text = self.http("GET", path)
         assert status == 200, f"{path}: {status} {text}"
