@@ -30,7 +30,8 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
     how.server = server_ref;
     return scheduler::spawn_scheduler(in, how);
   }));
-  children.push_back(supervisor_child("nodes", node_children(system, config, *around.host, out.server, *around.kubelets)));
+  children.push_back(
+      supervisor_child("nodes", node_children(system, config, *around.host, out.server, *around.kubelets)));
   if (around.measured)
     if (auto proxy = proxy_child(config, *around.host, out.server, *around.measured))
       children.push_back(std::move(*proxy));
