@@ -64,7 +64,15 @@ def pod(name, command=None, image="localhost/busybox:1", **container):
 
 
 def create(cluster, *objects):
-    cluster.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+    cluster.kubectl("create", "-f", "-", stdin="\n---\n".join(json.dumps(one) for one in objects))
+
+
+def running(cluster, *names, seconds=30):
+    """Waits until the pods run and are ready, and returns the first; says what their events are when they do not."""
+    try:
+        return eventually(lambda: all(cluster.pod_running(name) for name in names) and cluster.pod(names[0]), seconds)
+    except AssertionError as failed:
+        raise AssertionError(cluster.kubectl("describe", "pod", *names)[-4000:] + cluster.log.read_text()[-2000:]) from failed
 
 
 def status(cluster, name, container="main"):
@@ -97,7 +105,7 @@ def logs(cluster, *arguments, **options):
 
 def test_nginx_runs_and_answers(real):
     real.kubectl("create", "-f", str(ROOT / "configs/examples/nginx.yaml"))
-    found = eventually(lambda: real.pod_running("nginx"), 30)
+    found = running(real, "nginx")
     ip = found["status"]["podIP"]
     assert ip.startswith("10.244.0.") and found["spec"]["nodeName"] == "node"
     assert real.sandbox.http(ip, 80) == (200, "nginx\n")
@@ -120,7 +128,7 @@ def test_node_describes_this_machine(real):
 
 def test_killed_from_outside_comes_back_as_another_container(real):
     create(real, pod("victim", "exec sleep 1000"))
-    eventually(lambda: real.pod_running("victim"), 20)
+    running(real, "victim")
     before = container_id(real, "victim")
     os.kill(main_pid(real, "victim"), signal.SIGKILL)
 
@@ -142,7 +150,7 @@ def test_probes_against_real_containers(real):
            pod("http-ready", image="localhost/nginx:1", readinessProbe={"httpGet": {"path": "/healthz", "port": 80}, **probe},
                livenessProbe={"tcpSocket": {"port": 80}, **probe},
                startupProbe={"httpGet": {"path": "/", "port": 80}, "periodSeconds": 1, "failureThreshold": 30}))
-    eventually(lambda: real.pod_running("exec-live") and real.pod_running("http-ready"), 30)
+    running(real, "exec-live", "http-ready", seconds=30)
 
     real.kubectl("get", "pods")  # both stand
     subprocess.run(["nsenter", "-t", str(main_pid(real, "exec-live")), "-r", "-m", "rm", "/tmp/ok"], check=True)
@@ -188,7 +196,7 @@ def test_init_containers_environment_and_volumes(real, tmp_path):
                            {"name": "host", "hostPath": {"path": str(tmp_path), "type": "Directory"}}])
     create(real, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"color": "blue"}},
            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}, "stringData": {"token": "t0p"}}, subject)
-    found = eventually(lambda: real.pod_running("whole"), 30)
+    found = running(real, "whole")
     assert all(c["state"]["terminated"]["exitCode"] == 0 for c in found["status"]["initContainerStatuses"])
     expected = ["one", "two", "bluet0pfrom the host", "blue", "a b $(OTHER)|blue|t0p|node|67108864|blue",
                 f"ip {found['status']['podIP']}", "1", "400", "whole"]
@@ -202,7 +210,7 @@ def test_init_containers_environment_and_volumes(real, tmp_path):
 
 
 def test_unsupported_volume_and_missing_references_are_told(real):
-    create(real, pod("odd", "sleep 1", volumes=[{"name": "v", "iscsi": {"targetPortal": "1.2.3.4", "iqn": "x", "lun": 0}}]),
+    create(real, pod("odd", "sleep 1", volumes=[{"name": "v", "iscsi": {"targetPortal": "1.2.3.4", "iqn": "iqn.2026-01.local.x:y", "lun": 0}}]),
            pod("lacks", "sleep 1", env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "none", "key": "k"}}}]))
     eventually(lambda: any(r == "FailedMount" and "iscsi" in t for r, t in events_of(real, "odd")))
     eventually(lambda: status(real, "lacks")["state"]["waiting"]["reason"] == "CreateContainerConfigError")
@@ -211,9 +219,9 @@ def test_unsupported_volume_and_missing_references_are_told(real):
 
 
 def test_logs(real):
-    create(real, pod("talker", "for i in 1 2 3 4 5; do echo line $i; done; echo oops >&2; while [ ! -f /tmp/go ]; do sleep 0.1; done; "
+    create(real, pod("talker", "for i in 1 2 3 4 5; do echo line $i; done; sleep 0.2; echo oops >&2; while [ ! -f /tmp/go ]; do sleep 0.1; done; "
                      "echo after; sleep 0.3; exit 3", restartPolicy="Always"))
-    eventually(lambda: real.pod_running("talker"), 20)
+    running(real, "talker")
     eventually(lambda: "oops" in logs(real, "talker"))
     assert logs(real, "talker") == "line 1\nline 2\nline 3\nline 4\nline 5\noops\n"
     assert logs(real, "talker", "--tail=2") == "line 5\noops\n"
@@ -240,7 +248,7 @@ def test_logs(real):
 
 def test_long_lines_are_whole(real):
     create(real, pod("wide", "head -c 100000 /dev/zero | tr '\\0' x; echo; exec sleep 1000"))
-    eventually(lambda: real.pod_running("wide"), 20)
+    running(real, "wide")
     assert eventually(lambda: logs(real, "wide") == "x" * 100000 + "\n")
     real.kubectl("delete", "pod", "wide")
 
@@ -248,7 +256,7 @@ def test_long_lines_are_whole(real):
 def test_graceful_deletion(real):
     create(real, pod("polite", "trap 'echo bye; sleep 1; echo gone; exit 0' TERM; echo up; while :; do sleep 0.1; done", grace=20),
            pod("stubborn", "trap '' TERM; while :; do sleep 0.1; done", grace=2))
-    eventually(lambda: real.pod_running("polite") and real.pod_running("stubborn"), 20)
+    running(real, "polite", "stubborn", seconds=20)
     eventually(lambda: logs(real, "polite") == "up\n")
     tool = ROOT / "build" / "tools" / "v35" / "kubectl"
     follow = subprocess.Popen(real.wrap([tool, "--kubeconfig", real.kubeconfig, "logs", "-f", "polite"]), stdout=subprocess.PIPE, text=True)
@@ -260,7 +268,7 @@ def test_graceful_deletion(real):
     real.kubectl("delete", "pod", "stubborn")
     assert 1.9 < time.monotonic() - begun < 10
     create(real, pod("stubborn", "trap '' TERM; while :; do sleep 0.1; done", grace=300))
-    eventually(lambda: real.pod_running("stubborn"), 20)
+    running(real, "stubborn")
     begun = time.monotonic()
     real.kubectl("delete", "pod", "stubborn", "--grace-period=0", "--force")
     eventually(lambda: real.kubectl("get", "pod", "stubborn", check=False).returncode == 1)
@@ -299,7 +307,7 @@ def test_image_that_is_nowhere(real):
 
 def test_dead_containerd_is_told_and_comes_back(real):
     create(real, pod("steady", "exec sleep 1000"))
-    eventually(lambda: real.pod_running("steady"), 20)
+    running(real, "steady")
     before, tag = container_id(real, "steady"), (real.data / "containerd" / "address").read_text().split("/")[2]
     pid_file = f"/run/{tag}/containerd.pid"
     pid = int(real.sandbox.run("cat", pid_file))
@@ -310,13 +318,13 @@ def test_dead_containerd_is_told_and_comes_back(real):
     assert container_id(real, "steady") == before and status(real, "steady")["restartCount"] == 0
     # And it works: a new pod runs.
     create(real, pod("later", "exec sleep 1000"))
-    eventually(lambda: real.pod_running("later"), 30)
+    running(real, "later")
     real.kubectl("delete", "pod", "steady", "later")
 
 
 def test_driver_that_crashes_is_restarted(real):
     create(real, pod("calm", "exec sleep 1000"))
-    eventually(lambda: real.pod_running("calm"), 20)
+    running(real, "calm")
     before = container_id(real, "calm")
     for part in ("runtime", "kubelet"):
         real.http("POST", f"/debug/troupe/crash?path=root%2Fnodes%2Fnode%2F{part}")
@@ -329,14 +337,14 @@ def test_driver_that_crashes_is_restarted(real):
 
 def test_kill_9_leaves_the_containers_and_the_next_start_adopts_them(real):
     create(real, pod("survivor", "echo alive; while :; do date; sleep 0.2; done"))
-    eventually(lambda: real.pod_running("survivor"), 20)
+    running(real, "survivor")
     before, pid = container_id(real, "survivor"), main_pid(real, "survivor")
     real.stop(signal.SIGKILL)
     time.sleep(1)
     assert pathlib.Path(f"/proc/{pid}").exists()
     real.start()
     eventually(lambda: node_ready(real), 30)
-    eventually(lambda: real.pod_running("survivor"), 30)
+    running(real, "survivor")
     assert container_id(real, "survivor") == before and main_pid(real, "survivor") == pid
     assert status(real, "survivor")["restartCount"] == 0
     assert logs(real, "survivor").startswith("alive\n")
@@ -381,7 +389,7 @@ def test_clean_stop_leaves_nothing_and_a_second_up_finds_all(tmp_path, images):
         create(cluster, pod("first", "trap '' TERM; while :; do sleep 1; done", volumes=[{"name": "m", "emptyDir": {"medium": "Memory"}}],
                             volumeMounts=[{"name": "m", "mountPath": "/m"}]),
                pod("published", image="localhost/nginx:1", ports=[{"containerPort": 80, "hostPort": 8080}]))
-        eventually(lambda: cluster.pod_running("first") and cluster.pod_running("published"), 40)
+        running(cluster, "first", "published", seconds=40)
         assert sandbox.http("127.0.0.1", 8080)[0] == 200
         during = machine(sandbox, cluster.data)
         assert all(during[key] != before[key] for key in ("processes", "mounts", "cgroups", "links", "nft", "pods"))
@@ -392,7 +400,7 @@ def test_clean_stop_leaves_nothing_and_a_second_up_finds_all(tmp_path, images):
 
         cluster.start()
         eventually(lambda: node_ready(cluster), 30)
-        eventually(lambda: cluster.pod_running("first") and cluster.pod_running("published"), 60)
+        running(cluster, "first", "published", seconds=60)
         assert container_id(cluster, "first") != old and status(cluster, "first")["restartCount"] == 1
         assert cluster.stop() == 0
         assert machine(sandbox, cluster.data) == before

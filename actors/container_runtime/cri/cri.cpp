@@ -174,8 +174,9 @@ class driver final : public component<driver_actor> {
   void note_away(const container::failure& error) {
     if (away_ == !error.ok()) return;
     away_ = !error.ok();
+    // A private containerd is started together with the driver.
     if (away_)
-      log(log_level::warn, "cri.away", error.message);
+      log(state_.known ? log_level::warn : log_level::info, "cri.away", error.message);
     else
       log(log_level::info, "cri.back", options_.socket);
   }
