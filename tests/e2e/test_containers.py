@@ -85,7 +85,10 @@ def container_id(cluster, name):
 
 def main_pid(cluster, name):
     """Of the container's first process, as seen from outside."""
-    address = (cluster.data / "containerd" / "address").read_text().strip()
+    return main_pid_at(cluster, (cluster.data / "containerd" / "address").read_text().strip(), name)
+
+
+def main_pid_at(cluster, address, name):
     tasks = cluster.sandbox.run("ctr", "-a", address, "-n", "k8s.io", "tasks", "list")
     return int([line.split()[1] for line in tasks.splitlines() if line.startswith(container_id(cluster, name))][0])
 
@@ -195,7 +198,7 @@ def test_init_containers_environment_and_volumes(real, tmp_path):
                            {"name": "hidden", "secret": {"secretName": "hidden", "defaultMode": 0o400}},
                            {"name": "host", "hostPath": {"path": str(tmp_path), "type": "Directory"}}])
     create(real, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"color": "blue"}},
-           {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}, "stringData": {"token": "t0p"}}, subject)
+           {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}, "data": {"token": "dDBw"}}, subject)
     found = running(real, "whole")
     assert all(c["state"]["terminated"]["exitCode"] == 0 for c in found["status"]["initContainerStatuses"])
     expected = ["one", "two", "bluet0pfrom the host", "blue", "a b $(OTHER)|blue|t0p|node|67108864|blue",
@@ -244,6 +247,21 @@ def test_logs(real):
     assert logs(real, "talker", "-p").endswith("oops\nafter\n")
     assert status(real, "talker")["lastState"]["terminated"]["exitCode"] == 3
     real.kubectl("delete", "pod", "talker")
+
+
+def test_large_logs_are_rotated_and_messages_told(real):
+    # 12 MB at once, then a line now and then; rotation comes within its interval of 10 s.
+    create(real, pod("chatty", "yes 0123456789012345678901234567890123456789 | head -c 12000000; echo; while :; do echo tick; sleep 0.2; done"),
+           pod("says", "echo it was me >/dev/termination-log; exit 5", restartPolicy="Never"),
+           pod("shows", "echo seen in the log; exit 6", restartPolicy="Never", terminationMessagePolicy="FallbackToLogsOnError"))
+    eventually(lambda: phase(real, "says") == "Failed" and phase(real, "shows") == "Failed", 20)
+    assert status(real, "says")["state"]["terminated"]["message"] == "it was me\n"
+    assert status(real, "shows")["state"]["terminated"]["message"] == "seen in the log\n"
+    running(real, "chatty")
+    folder = real.data / "logs" / f"default_chatty_{real.pod('chatty')['metadata']['uid']}" / "main"
+    eventually(lambda: len(list(folder.glob("0.log.*"))) == 1 and (folder / "0.log").stat().st_size < 1 << 20, 30)
+    assert eventually(lambda: logs(real, "chatty").startswith("tick\n"))
+    real.kubectl("delete", "pod", "chatty", "says", "shows")
 
 
 def test_long_lines_are_whole(real):
@@ -352,8 +370,17 @@ def test_kill_9_leaves_the_containers_and_the_next_start_adopts_them(real):
     eventually(lambda: status(real, "survivor")["restartCount"] == 1, 20)
 
 
+def tag_of(data):
+    """The name that a data directory gives to what is made for it: FNV-1a folded to 32 bits."""
+    value = 14695981039346656037
+    for byte in str(data).encode():
+        value = (value ^ byte) * 1099511628211 % 2**64
+    return f"troupe-{(value ^ value >> 32) % 2**32:08x}"
+
+
 def machine(sandbox, data):
     """What a clean stop must leave as it was."""
+    tag = tag_of(data)
     own = os.readlink(f"/proc/{sandbox.holder.pid}/ns/mnt")
     processes = set()
     for entry in pathlib.Path("/proc").iterdir():
@@ -362,11 +389,11 @@ def machine(sandbox, data):
         try:
             words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             groups = (entry / "cgroup").read_text()
-            if os.readlink(entry / "ns" / "mnt") == own or "troupe-" in groups or "containerd-shim" in words:
+            if os.readlink(entry / "ns" / "mnt") == own or tag in groups or tag in words:
                 processes.add(words)
         except OSError:
             continue
-    cgroups = {str(path) for path in pathlib.Path("/sys/fs/cgroup").glob("**/troupe-*")}
+    cgroups = {str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/{tag}*")}
     mounts = {line.split()[4] for line in sandbox.run("cat", "/proc/self/mountinfo").splitlines()}
     return {
         "processes": processes, "mounts": mounts, "cgroups": cgroups,
@@ -377,6 +404,13 @@ def machine(sandbox, data):
         "forwarding": sandbox.run("cat", "/proc/sys/net/ipv4/ip_forward"),
         "run": sandbox.run("ls", "/run"), "pods": (data / "pods").exists(), "logs": (data / "logs").exists(),
     }
+
+
+def left_over(before, after):
+    """What there is now and was not before. Others may start and end their own things on the host meanwhile."""
+    more = {key: after[key] - before[key] if isinstance(after[key], set) else after[key]
+            for key in after if after[key] != before[key]}
+    return {key: value for key, value in more.items() if value or not isinstance(value, set)}
 
 
 def test_clean_stop_leaves_nothing_and_a_second_up_finds_all(tmp_path, images):
@@ -395,19 +429,109 @@ def test_clean_stop_leaves_nothing_and_a_second_up_finds_all(tmp_path, images):
         assert all(during[key] != before[key] for key in ("processes", "mounts", "cgroups", "links", "nft", "pods"))
         old = container_id(cluster, "first")
         assert cluster.stop() == 0, cluster.log.read_text()[-3000:]
-        after = machine(sandbox, cluster.data)
-        assert after == before
+        assert left_over(before, machine(sandbox, cluster.data)) == {}
 
         cluster.start()
         eventually(lambda: node_ready(cluster), 30)
         running(cluster, "first", "published", seconds=60)
         assert container_id(cluster, "first") != old and status(cluster, "first")["restartCount"] == 1
         assert cluster.stop() == 0
-        assert machine(sandbox, cluster.data) == before
+        assert left_over(before, machine(sandbox, cluster.data)) == {}
     finally:
         if cluster.process and cluster.process.poll() is None:
             cluster.stop()
         sandbox.close()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, images):
+    """Two nodes that share a containerd, in a machine of their own."""
+    sandbox = Sandbox()
+    settings = {"nodes.name_prefix": "node", "nodes.heartbeat_seconds": 1, "controllers.node_grace_seconds": 4}
+    extra = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    cluster = Cluster(tmp_path_factory.mktemp("pair"), runtime="cri", nodes=2, sandbox=sandbox, extra=extra)
+    before = machine(sandbox, cluster.data)
+    try:
+        cluster.start()
+        import_images(cluster, images)
+        eventually(lambda: node_ready(cluster, "node-0") and node_ready(cluster, "node-1"), 30)
+        yield cluster
+        assert cluster.stop() == 0
+        assert left_over(before, machine(sandbox, cluster.data)) == {}
+    finally:
+        if cluster.process and cluster.process.poll() is None:
+            cluster.stop()
+        sandbox.close()
+
+
+def test_two_nodes_each_with_its_pods_and_addresses(pair):
+    for i in (0, 1):
+        one = pod(f"on-{i}", image="localhost/nginx:1")
+        one["spec"]["nodeName"] = f"node-{i}"
+        create(pair, one)
+    running(pair, "on-0", "on-1")
+    addresses = [pair.pod(f"on-{i}")["status"]["podIP"] for i in (0, 1)]
+    assert addresses[0].startswith("10.244.0.") and addresses[1].startswith("10.244.1.")
+    # From a pod of one node to a pod of the other.
+    create(pair, pod("asker", f"wget -q -O - http://{addresses[1]}/; exec sleep 1000"))
+    running(pair, "asker")
+    assert eventually(lambda: logs(pair, "asker") == "on-1\n")
+    # A kubelet that starts anew removes what it does not know: nothing of the other node.
+    ids = [container_id(pair, f"on-{i}") for i in (0, 1)]
+    pair.http("POST", "/debug/troupe/crash?path=root%2Fnodes%2Fnode-0%2Fkubelet")
+    time.sleep(2)
+    assert [container_id(pair, f"on-{i}") for i in (0, 1)] == ids and pair.pod_running("on-0") and pair.pod_running("on-1")
+    pair.kubectl("delete", "pod", "on-0", "on-1", "asker")
+
+
+def test_a_node_that_falls_silent_is_replaced_and_may_return(pair):
+    template = pod("web", image="localhost/nginx:1")
+    template["spec"]["tolerations"] = [{"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute",
+                                        "tolerationSeconds": 2} for why in ("not-ready", "unreachable")]
+    create(pair, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+        "replicas": 4, "selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": template["spec"]}}})
+
+    def pods():
+        return [p for p in pair.get("/api/v1/namespaces/default/pods?labelSelector=app%3Dweb")["items"]
+                if "deletionTimestamp" not in p["metadata"]]
+
+    def ready(count=4):
+        good = [p for p in pods() if any(c["type"] == "Ready" and c["status"] == "True" for c in p["status"].get("conditions", []))]
+        return len(good) == count and {p["spec"]["nodeName"] for p in good}
+    assert eventually(ready, 40) == {"node-0", "node-1"}
+    run = [TROUPE, "debug", "stop", "--kubeconfig", pair.kubeconfig, "root/nodes/node-1/kubelet"]
+    assert pair.sandbox.run(*run) == "stopped root/nodes/node-1/kubelet\n"
+    eventually(lambda: not node_ready(pair, "node-1"), 20)
+    assert eventually(lambda: ready() == {"node-0"} and {"node-0"}, 40)
+    run[2] = "start"
+    pair.sandbox.run(*run)
+    eventually(lambda: node_ready(pair, "node-1"), 20)
+    # What it ran meanwhile goes: deleted pods leave the API only when their containers are gone.
+    eventually(lambda: len(pair.get("/api/v1/namespaces/default/pods?labelSelector=app%3Dweb")["items"]) == 4, 30)
+    pair.kubectl("delete", "deployment", "web")
+    eventually(lambda: not pods(), 30)
+
+
+def test_a_runtime_that_runs_already_is_used_and_left_alone(real, tmp_path):
+    create(real, pod("host-pod", "exec sleep 1000"))
+    running(real, "host-pod")
+    socket = (real.data / "containerd" / "address").read_text().strip()
+    guest = Cluster(tmp_path, runtime="auto", sandbox=real.sandbox,
+                    extra=["--set", f"nodes.cri_socket={socket}", "--set", "nodes.name_prefix=guest"])
+    guest.port = 6444
+    guest.arguments[guest.arguments.index("--listen") + 1] = "127.0.0.1:6444"
+    guest.start()
+    try:
+        eventually(lambda: node_ready(guest, "guest"), 30)
+        create(guest, pod("visitor", "exec sleep 1000"))
+        running(guest, "visitor")
+        pid = main_pid_at(guest, socket, "visitor")
+    finally:
+        assert guest.stop() == 0
+    assert not pathlib.Path(f"/proc/{pid}").exists()
+    assert status(real, "host-pod")["restartCount"] == 0 and pathlib.Path(f"/proc/{main_pid(real, 'host-pod')}").exists()
+    real.kubectl("delete", "pod", "host-pod")
 
 
 def test_a_machine_that_cannot_says_why(tmp_path):
