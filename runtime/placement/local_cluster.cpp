@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "actors/api_server/api_server.hpp"
+#include "actors/cloud_controller_manager/cloud_controller_manager.hpp"
 #include "actors/controller_manager/controller_manager.hpp"
 #include "actors/kubelet/kubelet.hpp"
 #include "actors/scheduler/scheduler.hpp"
@@ -50,6 +51,10 @@ std::string first_service_address(const std::string& cidr) {
   auto base = cidr.substr(0, cidr.find('/'));
   auto dot = base.rfind('.');
   return dot == std::string::npos ? base : base.substr(0, dot + 1) + "1";
+}
+
+bool has_cloud(const configuration& config, const machine& host) {
+  return config.cloud.provider == "local" || (config.cloud.provider == "auto" && !host.hollow());
 }
 
 bool any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
@@ -175,7 +180,10 @@ void local_cluster::parts::start_actors() {
     return scheduler::spawn_scheduler(in, how);
   }));
   children.push_back(supervisor_child("nodes", node_children(s, config, *host_machine, server_ref, *kubelets)));
-  if (auto proxy = proxy_child(config, *host_machine, server_ref, measured)) children.push_back(std::move(*proxy));
+  auto proxy = proxy_child(config, *host_machine, server_ref, measured);
+  if (has_cloud(config, *host_machine))
+    children.push_back(supervisor_child("cloud_controller_manager", cloud::children({server_ref, proxy.has_value()})));
+  if (proxy) children.push_back(std::move(*proxy));
   root = spawn_supervisor(s, "root", std::move(children));
 }
 
