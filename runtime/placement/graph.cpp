@@ -1,6 +1,7 @@
 // See graph.hpp.
 #include "runtime/placement/graph.hpp"
 
+#include "actors/cloud_controller_manager/cloud_controller_manager.hpp"
 #include "actors/controller_manager/controller_manager.hpp"
 #include "actors/scheduler/scheduler.hpp"
 #include "runtime/placement/nodes.hpp"
@@ -30,10 +31,13 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
     how.server = server_ref;
     return scheduler::spawn_scheduler(in, how);
   }));
-  children.push_back(supervisor_child("nodes", node_children(system, config, *around.host, out.server, *around.kubelets)));
-  if (around.measured)
-    if (auto proxy = proxy_child(config, *around.host, out.server, *around.measured))
-      children.push_back(std::move(*proxy));
+  children.push_back(
+      supervisor_child("nodes", node_children(system, config, *around.host, out.server, *around.kubelets)));
+  std::optional<child_spec> proxy;
+  if (around.measured) proxy = proxy_child(config, *around.host, out.server, *around.measured);
+  if (has_cloud(config, *around.host))
+    children.push_back(supervisor_child("cloud_controller_manager", cloud::children({out.server, proxy.has_value()})));
+  if (proxy) children.push_back(std::move(*proxy));
   return out;
 }
 
