@@ -1,6 +1,8 @@
 // See graph.hpp.
 #include "runtime/placement/graph.hpp"
 
+#include <optional>
+
 #include "actors/cloud_controller_manager/cloud_controller_manager.hpp"
 #include "actors/controller_manager/controller_manager.hpp"
 #include "actors/scheduler/scheduler.hpp"
@@ -8,6 +10,13 @@
 #include "runtime/placement/service_proxy.hpp"
 
 namespace troupe::runtime {
+namespace {
+
+bool has_cloud(const configuration& config, const machine& host) {
+  return config.cloud.provider == "local" || (config.cloud.provider == "auto" && !host.hollow());
+}
+
+}  // namespace
 
 made_graph make_graph(caf::actor_system& system, const configuration& config, surroundings around) {
   made_graph out;

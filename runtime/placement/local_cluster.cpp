@@ -49,10 +49,6 @@ std::string first_service_address(const std::string& cidr) {
   return dot == std::string::npos ? base : base.substr(0, dot + 1) + "1";
 }
 
-bool has_cloud(const configuration& config, const machine& host) {
-  return config.cloud.provider == "local" || (config.cloud.provider == "auto" && !host.hollow());
-}
-
 bool any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
 
 }  // namespace

@@ -59,8 +59,8 @@ def crash(cluster, path):
     return subprocess.run([TROUPE, "debug", "crash", "--kubeconfig", cluster.kubeconfig, path], capture_output=True, text=True)
 
 
-CONTROLLERS = ["deployment", "replicaset", "endpointslice", "namespace", "service_account", "root_ca", "node_lifecycle",
-               "garbage_collector"]
+CONTROLLERS = ["deployment", "replicaset", "endpointslice", "endpoints", "namespace", "service_account", "root_ca",
+               "node_lifecycle", "garbage_collector", "disruption", "pvc_protection", "pv_protection"]
 PARTS = ["root/log_relay", "root/store", "root/scheduler", *(f"root/controller_manager/{name}" for name in CONTROLLERS), "root/controller_manager",
          "root/api_server/front", "root/api_server/worker-0", "root/api_server/worker-1", "root/api_server/cacher-pods",
          "root/api_server/cacher-configmaps", "root/api_server/gateway-0", "root/api_server/gateway-1",

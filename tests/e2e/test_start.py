@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, TROUPE, Cluster, eventually
+from conftest import ROOT, TROUPE, Cluster, eventually, may_skip_root_tests
 
 
 def up(*arguments, seconds=30):
@@ -133,10 +133,8 @@ def test_the_permissions_of_a_directory_that_was_there_are_kept(own_cluster):
 @pytest.fixture
 def nobody(tmp_path):
     """Runs as a user without any right; the directory belongs to it."""
-    if os.getuid() != 0:
+    if may_skip_root_tests():
         pytest.skip("takes root to become somebody else; without root every other test shows the same")
-    if not shutil.which("setpriv"):
-        pytest.skip("setpriv is not installed")
     user = pwd.getpwnam("nobody")
     # pytest's own directories can be entered by their owner only.
     for parent in (tmp_path, *tmp_path.parents):
