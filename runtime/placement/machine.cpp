@@ -13,6 +13,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/container_runtime/cri/cri.hpp"
+#include "actors/container_runtime/cri/leftovers.hpp"
 #include "actors/container_runtime/cri/loader.hpp"
 #include "actors/container_runtime/cri/pods.hpp"
 #include "runtime/host_address.hpp"
@@ -142,6 +143,7 @@ void machine::clean_up() {
     containerd_.reset();
   } else {
     for (auto& node : nodes_) cri::remove_pods(socket_, {{cri::node_label, node}});
+    if (!hollow()) cri::remove_pod_traces(cri::places_of(data_dir_));
   }
 }
 
