@@ -46,7 +46,7 @@ class Kubectl:
 
 @pytest.fixture(scope="module")
 def crashing(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("crashing"), nodes=2).start()
+    cluster = Cluster(tmp_path_factory.mktemp("crashing"), nodes=2, extra=["--set", "cloud.provider=local"]).start()
     yield cluster
     assert cluster.stop() == 0
 
@@ -62,6 +62,7 @@ def crash(cluster, path):
 CONTROLLERS = ["deployment", "replicaset", "endpointslice", "endpoints", "namespace", "service_account", "root_ca",
                "node_lifecycle", "garbage_collector", "disruption", "pvc_protection", "pv_protection"]
 PARTS = ["root/log_relay", "root/store", "root/scheduler", *(f"root/controller_manager/{name}" for name in CONTROLLERS), "root/controller_manager",
+         "root/cloud_controller_manager/node", "root/cloud_controller_manager/balancer",
          "root/api_server/front", "root/api_server/worker-0", "root/api_server/worker-1", "root/api_server/cacher-pods",
          "root/api_server/cacher-configmaps", "root/api_server/gateway-0", "root/api_server/gateway-1",
          "root/nodes/hollow-0/kubelet", "root/nodes/hollow-0/kubelet/pods/*", "root/nodes/hollow-0/runtime"]
@@ -69,7 +70,7 @@ PARTS = ["root/log_relay", "root/store", "root/scheduler", *(f"root/controller_m
 
 def test_every_component_is_among_those_that_are_crashed(crashing):
     """What is in the tree and not in PARTS is a supervisor, another cacher or another node's, or is no more needed."""
-    spared = {"root", "root/api_server", "root/nodes", "root/api_server/bootstrap"}
+    spared = {"root", "root/api_server", "root/nodes", "root/cloud_controller_manager", "root/api_server/bootstrap"}
     for path in actors(crashing):
         named = path in PARTS or path in spared or path.startswith(("root/nodes/", "root/api_server/cacher-"))
         # A controller's actor stands one step below its place in the tree.
