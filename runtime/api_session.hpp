@@ -29,6 +29,8 @@ namespace troupe::runtime {
 
 /// The in-process identity of a component; every one is also in system:authenticated.
 api::user_ptr component_user(std::string name, std::vector<std::string> groups = {});
+/// The identity of a service account, with its groups.
+api::user_ptr service_account_user(const std::string& namespace_name, const std::string& name);
 
 // Requests, ready to be called. Bodies are JSON.
 api::request get(std::string target);
@@ -44,6 +46,7 @@ std::string url_encode(std::string_view text);
 /// How a session behaves; per-call values override it.
 struct session_options {
   api::user_ptr user = {};
+  api::user_ptr watch_user = {};  // who watches; null: user
   std::string user_agent = "troupe";
   std::chrono::milliseconds deadline{30'000};
   /// Further tries after service_unavailable and too_many_requests, and of reads lost with an api_server.

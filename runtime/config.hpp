@@ -52,6 +52,10 @@ struct configuration {
   } controllers;
 
   struct {
+    std::string enabled = "auto";  // auto, true, false
+  } kube_proxy;
+
+  struct {
     bool enabled = true;
     std::int64_t max_bytes = 67108864;  // recorded traces on disk
   } trace;

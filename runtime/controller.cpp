@@ -12,7 +12,8 @@ namespace {
 
 session_options session_for(const controller::core& logic, const controller_options& options) {
   session_options made;
-  made.user = options.user ? options.user : component_user("system:kube-controller-manager", {"system:masters"});
+  made.watch_user = component_user("system:kube-controller-manager");
+  made.user = options.account.empty() ? made.watch_user : service_account_user("kube-system", options.account);
   made.user_agent = "kube-controller-manager/" + std::string(logic.name());
   return made;
 }

@@ -46,6 +46,14 @@ one_for_one::behavior_type one_for_one::make_behavior() {
         auto found = by_name_.find(order.name);
         if (found != by_name_.end()) tell_to_stop(found->second);
       },
+      [this](const hold_child& order) {
+        auto found = by_name_.find(order.name);
+        if (found != by_name_.end() && !stopping_) hold(found->second);
+      },
+      [this](const release_child& order) {
+        auto found = by_name_.find(order.name);
+        if (found != by_name_.end() && !stopping_) release(found->second);
+      },
   };
 }
 
@@ -100,6 +108,10 @@ void one_for_one::ended(key which, const caf::error& why) {
     stop_next();
     return;
   }
+  if (child.held && !child.leaving) {
+    set_state(child, "stopped", {});
+    return;
+  }
   bool over = child.leaving || child.spec.policy == restart_policy::temporary ||
               (child.spec.policy == restart_policy::transient && normal_end(why));
   if (over) {
@@ -127,7 +139,7 @@ void one_for_one::count_end(key which, const std::string& why) {
       "child=" + child.path + " in_ms=" + std::to_string(delay.count()) + " why=" + why);
   after(delay, [this, which] {
     auto found = children_.find(which);
-    if (!stopping_ && found != children_.end() && !found->second.actor) start(which);
+    if (!stopping_ && found != children_.end() && !found->second.actor && !found->second.held) start(which);
   });
 }
 
@@ -152,6 +164,26 @@ void one_for_one::tell_to_stop(key which) {
   send_exit(child.actor, caf::exit_reason::user_shutdown);
   if (child.spec.stop_timeout.count() > 0)
     after(child.spec.stop_timeout, [this, which, id = child.actor->id()] { kill_if_slow(which, id); });
+}
+
+void one_for_one::hold(key which) {
+  auto& child = children_.at(which);
+  if (child.held || child.leaving) return;
+  child.held = true;
+  log(log_level::info, "supervisor.hold", "child=" + child.path);
+  if (!child.actor) return set_state(child, "stopped", {});
+  send_exit(child.actor, caf::exit_reason::user_shutdown);
+  if (child.spec.stop_timeout.count() > 0)
+    after(child.spec.stop_timeout, [this, which, id = child.actor->id()] { kill_if_slow(which, id); });
+}
+
+void one_for_one::release(key which) {
+  auto& child = children_.at(which);
+  if (!child.held) return;
+  child.held = false;
+  log(log_level::info, "supervisor.release", "child=" + child.path);
+  // One that has not ended yet ends and is started again as any other.
+  if (!child.actor) start(which);
 }
 
 void one_for_one::kill_if_slow(key which, caf::actor_id actor) {

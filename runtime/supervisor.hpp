@@ -80,8 +80,19 @@ struct stop_child {
   std::string name;
 };
 
+/// Stops a child and keeps its place: it is not started again before it is released. Unknown names are ignored.
+struct hold_child {
+  std::string name;
+};
+/// Starts a held child. Ignored when it is not held.
+struct release_child {
+  std::string name;
+};
+
 /// A supervisor of this process: what messages/supervisor.hpp lists, and children that come and go.
-using local_supervisor = supervision::supervisor_actor::extend<caf::reacts_to<start_child>, caf::reacts_to<stop_child>>;
+using local_supervisor =
+    supervision::supervisor_actor::extend<caf::reacts_to<start_child>, caf::reacts_to<stop_child>,
+                                          caf::reacts_to<hold_child>, caf::reacts_to<release_child>>;
 
 /// Starts a supervisor with its first children, in order.
 local_supervisor spawn_supervisor(caf::actor_system& system, std::string name, std::vector<child_spec> children,
@@ -110,6 +121,7 @@ class one_for_one final : public component<local_supervisor> {
     std::deque<std::uint64_t> ends_us;
     std::uint64_t starts = 0;
     bool leaving = false;  // told to stop; forgotten when gone
+    bool held = false;     // told to stop; started again when released
     bool ended_once = false;
   };
   using key = std::uint64_t;  // order of start
@@ -120,6 +132,8 @@ class one_for_one final : public component<local_supervisor> {
   void count_end(key which, const std::string& why);
   void forget(key which);
   void tell_to_stop(key which);
+  void hold(key which);
+  void release(key which);
   void kill_if_slow(key which, caf::actor_id actor);
   void begin_stop(caf::error reason);
   void stop_next();
@@ -142,3 +156,5 @@ class one_for_one final : public component<local_supervisor> {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::start_child)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::stop_child)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::hold_child)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::release_child)

@@ -14,11 +14,16 @@
 namespace troupe::controllers {
 namespace {
 
+/// `account`: the service account that upstream gives the controller; its role is system:controller:ACCOUNT.
 template <class Core, class... Arguments>
-runtime::child_spec controller_child(const manager_options& options, std::string name, Arguments... arguments) {
+runtime::child_spec controller_child(const manager_options& options, std::string name, std::string account,
+                                     Arguments... arguments) {
+  runtime::controller_options how;
+  how.account = std::move(account);
   return runtime::child<runtime::controller_actor>(
-      std::move(name), [server = options.server, arguments...](caf::actor_system& system) {
-        return runtime::spawn_controller(system, server, [=] { return std::make_unique<Core>(arguments...); });
+      std::move(name), [server = options.server, how, arguments...](caf::actor_system& system) {
+        return runtime::spawn_controller(
+            system, server, [=] { return std::make_unique<Core>(arguments...); }, how);
       });
 }
 
@@ -51,14 +56,15 @@ std::vector<core_maker> core_makers() {
 
 std::vector<runtime::child_spec> children(const manager_options& options) {
   std::vector<runtime::child_spec> all;
-  all.push_back(controller_child<deployment_core>(options, "deployment"));
-  all.push_back(controller_child<replicaset_core>(options, "replicaset"));
-  all.push_back(controller_child<endpointslice_core>(options, "endpointslice"));
-  all.push_back(controller_child<namespace_core>(options, "namespace"));
-  all.push_back(controller_child<service_account_core>(options, "service_account"));
-  all.push_back(controller_child<root_ca_core>(options, "root_ca", options.authority));
-  all.push_back(controller_child<node_lifecycle_core>(options, "node_lifecycle", options.node_grace_seconds));
-  all.push_back(controller_child<garbage_collector_core>(options, "garbage_collector"));
+  all.push_back(controller_child<deployment_core>(options, "deployment", "deployment-controller"));
+  all.push_back(controller_child<replicaset_core>(options, "replicaset", "replicaset-controller"));
+  all.push_back(controller_child<endpointslice_core>(options, "endpointslice", "endpointslice-controller"));
+  all.push_back(controller_child<namespace_core>(options, "namespace", "namespace-controller"));
+  all.push_back(controller_child<service_account_core>(options, "service_account", "service-account-controller"));
+  all.push_back(controller_child<root_ca_core>(options, "root_ca", "root-ca-cert-publisher", options.authority));
+  all.push_back(
+      controller_child<node_lifecycle_core>(options, "node_lifecycle", "node-controller", options.node_grace_seconds));
+  all.push_back(controller_child<garbage_collector_core>(options, "garbage_collector", "generic-garbage-collector"));
   return all;
 }
 

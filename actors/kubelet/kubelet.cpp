@@ -45,6 +45,7 @@ class kubelet_shell final : public component<local_kubelet> {
     }
     link_to(workers_);
     send_to(options_.runtime.handle(), container::subscribe{"", false});
+    options_.runtime.observe(*this, [this](const supervision::ref_changed& m) { on_runtime(m); });
     pods_.start();
     feed(node_started{now(), random_u64()});
     return {[this](const worker_up& m) { on_worker_up(m); },
@@ -107,7 +108,9 @@ class kubelet_shell final : public component<local_kubelet> {
                  options_.cluster_dns,
                  n.milli_cpu - n.reserved_milli_cpu,
                  n.memory - n.reserved_memory,
-                 n.ephemeral_storage};
+                 n.ephemeral_storage,
+                 options_.log_root,
+                 options_.cgroup_parent};
     out->pod.host_ip = n.ip;
     out->pod.runtime_name = options_.runtime_name;
     out->runtime = options_.runtime;
@@ -185,7 +188,9 @@ class kubelet_shell final : public component<local_kubelet> {
   }
 
   void on_happenings(const container::happenings& m) {
-    if (m.lost && pods_.synced()) remove_orphans();
+    if (!m.lost) return;
+    feed(runtime_returned{now()});
+    if (pods_.synced()) remove_orphans();
   }
 
   // -- for the workers
@@ -223,6 +228,19 @@ class kubelet_shell final : public component<local_kubelet> {
     auto id = next_++;
     replies_.emplace(id, std::move(on_done));
     send_to(options_.runtime.handle(), container::request{id, std::move(what)});
+  }
+
+  /// Its driver ended or is there again: what it was asked will not be answered, and it knows no subscribers.
+  void on_runtime(const supervision::ref_changed& m) {
+    if (m.up && m.incarnation > runtime_incarnation_) {
+      if (runtime_incarnation_ > 0) send_to(options_.runtime.handle(), container::subscribe{"", false});
+      runtime_incarnation_ = m.incarnation;
+    }
+    if (m.up) return;
+    auto lost = std::move(replies_);
+    replies_.clear();
+    for (auto& [id, on_done] : lost)
+      on_done({id, {container::fault::unavailable, "the driver of the container runtime ended"}, container::done{}});
   }
 
   void on_reply(const container::reply& m) {
@@ -284,9 +302,10 @@ class kubelet_shell final : public component<local_kubelet> {
       std::string text;
       if (auto* v = std::get_if<container::version_info>(&version.what))
         text = v->runtime_name + "://" + v->runtime_version;
-      if (!version.error.ok()) return runtime_answered(check, {now(), version.error.message, false, false, "", "", ""});
+      if (!version.error.ok())
+        return runtime_answered(check, {now(), version.error.message, false, false, "", "", "", room()});
       ask(container::get_status{}, [this, check, text](const container::reply& status) {
-        runtime_checked e{now(), status.error.message, false, false, "", "", text};
+        runtime_checked e{now(), status.error.message, false, false, "", "", text, room()};
         if (auto* s = std::get_if<container::status_info>(&status.what)) {
           e.runtime_ready = s->runtime_ready;
           e.runtime_message = s->runtime_message;
@@ -297,9 +316,10 @@ class kubelet_shell final : public component<local_kubelet> {
       });
     });
     after(std::chrono::seconds(20), [this, check] {
-      runtime_answered(check, {now(), "no answer from the container runtime", false, false, "", "", ""});
+      runtime_answered(check, {now(), "no answer from the container runtime", false, false, "", "", "", room()});
     });
   }
+  machine_room room() const { return context_->simulated() ? machine_room() : measure_host(options_.log_root + "/.."); }
   void runtime_answered(std::uint64_t check, const runtime_checked& e) {
     if (check != check_) return;
     ++check_;
@@ -359,6 +379,7 @@ class kubelet_shell final : public component<local_kubelet> {
   std::unordered_map<std::uint64_t, std::function<void(const container::reply&)>> replies_;
   std::uint64_t next_ = 1;
   std::uint64_t check_ = 0;
+  std::uint64_t runtime_incarnation_ = 0;
   double event_credit_ = event_burst;
   std::uint64_t event_refilled_us_ = 0;
   node_state node_;

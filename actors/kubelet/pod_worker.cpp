@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "actors/kubelet/environment.hpp"
+#include "actors/kubelet/termination_message.hpp"
 #include "actors/kubelet/volumes.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
@@ -39,6 +40,9 @@ class worker final : public component<worker_actor> {
   behavior_type make_behavior() override {
     send_to(context_->runtime.handle(), container::subscribe{uid_, false});
     send_to(context_->kubelet, worker_up{uid_});
+    // A simulated runtime that ends takes its pods along; a driver leaves them.
+    if (!context_->simulated())
+      context_->runtime.observe(*this, [this](const supervision::ref_changed& m) { on_runtime(m); });
     return {[this](const pod_update& m) { on_update(m); },
             [this](const api_answer& m) { take(calls_, m.token, m.answer); },
             [this](const container::reply& m) { take(replies_, m.id, m); },
@@ -124,9 +128,27 @@ class worker final : public component<worker_actor> {
       feed(pod_vanished{now()});
   }
 
+  /// The driver ended or is there again: what it was asked will not be answered, and it knows no subscribers.
+  void on_runtime(const supervision::ref_changed& m) {
+    if (m.up && m.incarnation > runtime_incarnation_) {
+      bool another = runtime_incarnation_ > 0;
+      runtime_incarnation_ = m.incarnation;
+      if (!another || state_.finished) return;
+      send_to(context_->runtime.handle(), container::subscribe{uid_, false});
+      return perform(list_runtime{});
+    }
+    if (m.up) return;
+    auto lost = std::move(replies_);
+    replies_.clear();
+    for (auto& [id, on_done] : lost)
+      on_done({id, {container::fault::unavailable, "the driver of the container runtime ended"}, container::done{}});
+  }
+
   void on_happenings(const container::happenings& m) {
     if (m.lost) return perform(list_runtime{});
-    feed(runtime_changed{now(), m.sandboxes, m.containers, m.gone});
+    runtime_changed e{now(), m.sandboxes, m.containers, m.gone};
+    for (auto& one : e.containers) add_message(one, context_->volume_root);
+    feed(e);
   }
 
   // -- effects
@@ -137,6 +159,7 @@ class worker final : public component<worker_actor> {
       if (auto* list = std::get_if<container::pod_list>(&r.what)) {
         e.sandboxes = list->sandboxes;
         e.containers = list->containers;
+        for (auto& one : e.containers) add_message(one, context_->volume_root);
       }
       feed(e);
     });
@@ -254,6 +277,7 @@ class worker final : public component<worker_actor> {
     if (error.empty() && doc) {
       auto hosts = make_hosts_file(*doc, context_->volume_root, state_.ips, context_->node.cluster_domain);
       if (!hosts.empty()) in.extra_mounts.push_back({"/etc/hosts", hosts, false, false, {}});
+      if (!context_->simulated()) add_message_mount(*doc, in);
       auto config = build_container(*doc, context_->node, in);
       if (config) {
         if (sandbox_.uid.empty()) sandbox_ = build_sandbox(*doc, context_->node, state_.sandbox_attempt);
@@ -267,6 +291,12 @@ class worker final : public component<worker_actor> {
       error = config.error().message;
     }
     feed(container_created{now(), {container::fault::invalid_argument, error}, true, e.container, {}});
+  }
+
+  void add_message_mount(const document& doc, container_inputs& in) {
+    auto where = find_container(doc, in.name).termination_message_path();
+    auto file = where.empty() ? std::string() : make_message_file(context_->volume_root, uid_, in.name, in.attempt);
+    if (!file.empty()) in.extra_mounts.push_back({std::string(where), file, false, false, {}});
   }
 
   void perform(const start_container& e) {
@@ -383,6 +413,7 @@ class worker final : public component<worker_actor> {
   }
 
   void perform(const pod_finished&) {
+    if (!context_->simulated()) remove_logs(uid_, context_->node.log_root);
     send_to(context_->runtime.handle(), container::subscribe{uid_, true});
     send_to(context_->kubelet, worker_done{uid_});
   }
@@ -448,6 +479,7 @@ class worker final : public component<worker_actor> {
   std::unordered_map<std::uint64_t, answered> calls_;
   std::unordered_map<std::uint64_t, replied> replies_;
   std::uint64_t next_ = 1;
+  std::uint64_t runtime_incarnation_ = 0;
   trace::core_trace trace_;
 };
 

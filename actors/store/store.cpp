@@ -249,6 +249,20 @@ std::shared_ptr<store::backend> make_backend(const options& how, runtime::servic
   return std::make_shared<log::log_backend>(std::move(files));
 }
 
+/// Reads every object as it is now once. A segment opens by its footer, without its values; a damaged one would be
+/// found by the cacher that lists it, which could do nothing about it but keep its whole resource away from everybody.
+status check_values(const opened_store& data) {
+  for (auto at = data.state->index.begin(); at != data.state->index.end(); ++at) {
+    const auto* now = at->second.current();
+    if (now == nullptr) continue;
+    auto value = data.backend->read({now->at, now->mod});
+    if (value) continue;
+    auto why = value.error().message;
+    return store_error("store: " + at->first + ": " + (why.starts_with("store: ") ? why.substr(7) : why));
+  }
+  return {};
+}
+
 result<opened_store> open(const options& how, runtime::services& outside) {
   auto policy = how.policy;
   policy.seed = outside.random_u64();
@@ -256,6 +270,10 @@ result<opened_store> open(const options& how, runtime::services& outside) {
   auto disk = data.backend->open([&](record found, location at) { core::recover(*data.state, std::move(found), at); });
   if (!disk) return disk.error();
   core::finish_recovery(*data.state, *disk, outside.steady_now_us() / 1000);
+  if (auto damaged = check_values(data); !damaged.ok()) {
+    data.backend->close();
+    return damaged;
+  }
   ::malloc_trim(0);  // reading the log took large buffers
   return data;
 }

@@ -7,7 +7,8 @@
 
 namespace troupe::runtime {
 
-made_graph make_graph(caf::actor_system& system, const configuration& config, surroundings around) {
+made_graph make_graph(caf::actor_system& system, const configuration& config, const machine& host,
+                      surroundings around) {
   made_graph out;
   out.store = stable_ref<store::store_actor>::make(system, "root/store");
   out.server = stable_ref<api::api_server_actor>::make(system, "root/api_server/front");
@@ -29,7 +30,7 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
     how.server = server_ref;
     return scheduler::spawn_scheduler(in, how);
   }));
-  children.push_back(supervisor_child("nodes", node_children(system, config, out.server, *around.kubelets)));
+  children.push_back(supervisor_child("nodes", node_children(system, config, host, out.server, *around.kubelets)));
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include "actors/store/store.hpp"
 #include "runtime/config.hpp"
 #include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/machine.hpp"
 #include "runtime/supervisor.hpp"
 
 namespace troupe::runtime {
@@ -31,6 +32,6 @@ struct made_graph {
 };
 
 /// Puts store, api_server, controllers, scheduler and nodes together, from the inside out.
-made_graph make_graph(caf::actor_system& system, const configuration& config, surroundings around);
+made_graph make_graph(caf::actor_system& system, const configuration& config, const machine& host, surroundings around);
 
 }  // namespace troupe::runtime

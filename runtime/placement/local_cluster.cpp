@@ -17,7 +17,7 @@
 #include "runtime/placement/debug_endpoint.hpp"
 #include "runtime/placement/graph.hpp"
 #include "runtime/placement/log_relay.hpp"
-#include "runtime/placement/nodes.hpp"
+#include "runtime/placement/service_proxy.hpp"
 #include "runtime/supervisor.hpp"
 #include "runtime/system_config.hpp"
 #include "runtime/trace/recorder.hpp"
@@ -68,6 +68,7 @@ struct local_cluster::parts {
   std::string host;
   pki::cluster_certificates certificates;
   store::options storage;
+  std::unique_ptr<machine> host_machine;
 
   status make_certificates();
   status open_trace();
@@ -151,8 +152,10 @@ void local_cluster::parts::start_actors() {
   server.stop_stream = make_stream_stopper(relay);
   server.extra = [this](const api::request& asked) { return answer_debug(*system, measured, asked); };
   server.endpoint = endpoint;
-  auto graph = make_graph(*system, config, std::move(around));
+  auto graph = make_graph(*system, config, *host_machine, std::move(around));
   store_ref = graph.store;
+  if (auto proxy = proxy_child(config, *host_machine, graph.server, measured))
+    graph.children.push_back(std::move(*proxy));
   root = spawn_supervisor(*system, "root", std::move(graph.children));
 }
 
@@ -184,7 +187,9 @@ status local_cluster::start() {
     if (failed) return internal_error("cannot create " + p.config.data_dir + ": " + failed.message());
     std::filesystem::permissions(p.config.data_dir, std::filesystem::perms::owner_all, failed);
   }
-  if (auto bad = check_runtime(p.config); !bad.ok()) return bad;
+  auto host = machine::open(p.config);
+  if (!host) return host.error();
+  p.host_machine = std::move(*host);
   if (auto bad = p.make_certificates(); !bad.ok()) return bad;
   if (auto bad = p.open_trace(); !bad.ok()) return bad;
   if (auto bad = p.open_endpoint(); !bad.ok()) return bad;
@@ -228,6 +233,7 @@ bool local_cluster::stop() {
   p.relay = nullptr;
   p.root = nullptr;
   p.store_ref = {};
+  p.host_machine->clean_up();
   if (p.recorder) p.recorder->flush();
   spdlog::info("cluster.stopped clean={}", clean);
   return clean;

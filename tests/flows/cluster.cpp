@@ -66,7 +66,9 @@ cluster::cluster(options how)
   surroundings around;
   around.storage = store::in_memory();
   around.authority = "-----BEGIN CERTIFICATE-----\nof a simulation\n-----END CERTIFICATE-----\n";
-  auto graph = make_graph(world.system(), config_, std::move(around));
+  auto host = machine::open(config_);  // hollow nodes need nothing of this one
+  if (!host) throw std::runtime_error(host.error().message);
+  auto graph = make_graph(world.system(), config_, **host, std::move(around));
   shared = graph.shared;
   server_ = graph.server;
   root_ = spawn_supervisor(world.system(), "root", std::move(graph.children));

@@ -88,9 +88,11 @@ struct setup {
     ref.set_target(server);
     auto server_ref = ref;
     auto notes = book;
+    controller_options how;
+    how.account = "copy-controller";
     root = spawn_supervisor(world.system(), "root", {child<controller_actor>("copier", [=](caf::actor_system& system) {
-                              return spawn_controller(system, server_ref,
-                                                      [notes] { return std::make_unique<copier>(notes); });
+                              return spawn_controller(
+                                  system, server_ref, [notes] { return std::make_unique<copier>(notes); }, how);
                             })});
     world.run_until_idle();
   }
@@ -131,7 +133,13 @@ TEST_CASE("nothing is decided before the first list is complete") {
   s.deliver({bookmark(2, true)});
   CHECK(s.told() == "look default/a;");
   REQUIRE(s.writes.size() == 1);
-  CHECK(s.writes[0].request.user->name == "system:kube-controller-manager");
+  // Who watches is shared by all controllers; who writes is the controller's own account.
+  CHECK(s.watcher.request.user->name == "system:kube-controller-manager");
+  CHECK(s.watcher.request.user->groups == std::vector<std::string>{"system:authenticated"});
+  CHECK(s.writes[0].request.user->name == "system:serviceaccount:kube-system:copy-controller");
+  CHECK(s.writes[0].request.user->groups == std::vector<std::string>{"system:serviceaccounts",
+                                                                     "system:serviceaccounts:kube-system",
+                                                                     "system:authenticated"});
   CHECK(s.writes[0].request.user_agent == "kube-controller-manager/copier");
 }
 
