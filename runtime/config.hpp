@@ -56,6 +56,10 @@ struct configuration {
   } kube_proxy;
 
   struct {
+    std::string provider = "auto";  // auto, local, none
+  } cloud;
+
+  struct {
     bool enabled = true;
     std::int64_t max_bytes = 67108864;  // recorded traces on disk
   } trace;

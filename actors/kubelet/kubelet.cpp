@@ -3,6 +3,8 @@
 
 #include <unordered_map>
 
+#include "actors/kubelet/log_rotation.hpp"
+#include "actors/kubelet/pod_turn.hpp"
 #include "actors/kubelet/pod_worker.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
@@ -46,6 +48,7 @@ class kubelet_shell final : public component<local_kubelet> {
     link_to(workers_);
     send_to(options_.runtime.handle(), container::subscribe{"", false});
     options_.runtime.observe(*this, [this](const supervision::ref_changed& m) { on_runtime(m); });
+    if (!context_->simulated()) check_logs();
     pods_.start();
     feed(node_started{now(), random_u64()});
     return {[this](const worker_up& m) { on_worker_up(m); },
@@ -249,6 +252,28 @@ class kubelet_shell final : public component<local_kubelet> {
     auto on_done = std::move(found->second);
     replies_.erase(found);
     on_done(m);
+  }
+
+  // -- logs that have grown too large
+
+  void check_logs() {
+    after(std::chrono::seconds(log_check_s), [this] {
+      ask(container::list_pods{}, [this](const container::reply& r) {
+        if (auto* list = std::get_if<container::pod_list>(&r.what))
+          for (auto& one : list->containers)
+            if (one.state == container::container_state::running && log_is_large(one.log_path)) rotate(one);
+        check_logs();
+      });
+    });
+  }
+  void rotate(const container::container_status& of) {
+    auto stamp = time_text(now().wall_ms);
+    if (!rotate_log(of.log_path, stamp)) return;
+    ask(container::reopen_log{of.id}, [this, path = of.log_path, stamp](const container::reply& r) {
+      if (r.error.ok()) return;
+      log(log_level::warn, "kubelet.log_not_reopened", path + ": " + r.error.message);
+      unrotate_log(path, stamp);
+    });
   }
 
   // -- the node

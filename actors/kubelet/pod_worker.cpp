@@ -385,6 +385,7 @@ class worker final : public component<worker_actor> {
     auto body = "{\"metadata\":{\"uid\":\"" + uid_ + "\"},\"status\":" + e.status + "}";
     call(runtime::patch(target("status"), std::move(body), "application/strategic-merge-patch+json"),
          [this](const api::response& answer) {
+           if (!answer.error.ok()) log(log_level::warn, "kubelet.status_not_written", answer.error.message);
            feed(status_written{now(), code_of(answer)});
          });
   }

@@ -9,6 +9,7 @@
 #include "actors/api_server/api_server.hpp"
 #include "actors/store/store.hpp"
 #include "runtime/config.hpp"
+#include "runtime/metrics.hpp"
 #include "runtime/placement/log_relay.hpp"
 #include "runtime/placement/machine.hpp"
 #include "runtime/supervisor.hpp"
@@ -21,6 +22,8 @@ struct surroundings {
   std::string authority;  // PEM of the cluster's authority, published as kube-root-ca.crt
   api::options server;    // endpoint, hooks and addresses; references are filled in
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
+  const machine* host = nullptr;          // what runs containers here; outlives the graph
+  metrics::registry* measured = nullptr;  // null: no metrics, and no kube_proxy that would report some
 };
 
 /// The troupe, not started yet: children of a supervisor "root", in order.
@@ -31,7 +34,7 @@ struct made_graph {
   std::vector<child_spec> children;
 };
 
-/// Puts store, api_server, controllers, scheduler and nodes together, from the inside out.
-made_graph make_graph(caf::actor_system& system, const configuration& config, const machine& host, surroundings around);
+/// Puts store, api_server, controllers, scheduler, nodes and kube_proxy together, from the inside out.
+made_graph make_graph(caf::actor_system& system, const configuration& config, surroundings around);
 
 }  // namespace troupe::runtime

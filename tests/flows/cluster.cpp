@@ -66,9 +66,11 @@ cluster::cluster(options how)
   surroundings around;
   around.storage = store::in_memory();
   around.authority = "-----BEGIN CERTIFICATE-----\nof a simulation\n-----END CERTIFICATE-----\n";
-  auto host = machine::open(config_);  // hollow nodes need nothing of this one
+  auto host = machine::open(config_);
   if (!host) throw std::runtime_error(host.error().message);
-  auto graph = make_graph(world.system(), config_, **host, std::move(around));
+  host_ = std::move(*host);
+  around.host = host_.get();
+  auto graph = make_graph(world.system(), config_, std::move(around));
   shared = graph.shared;
   server_ = graph.server;
   root_ = spawn_supervisor(world.system(), "root", std::move(graph.children));

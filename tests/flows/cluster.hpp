@@ -14,6 +14,7 @@
 #include "messages/api_server.hpp"
 #include "runtime/config.hpp"
 #include "runtime/placement/graph.hpp"
+#include "runtime/placement/machine.hpp"
 #include "runtime/simulation/world.hpp"
 
 namespace troupe::flows {
@@ -63,6 +64,7 @@ class cluster {
  private:
   bool nodes_ready(std::size_t count);
   runtime::configuration config_;
+  std::unique_ptr<runtime::machine> host_;
   runtime::local_supervisor root_;
   runtime::stable_ref<api::api_server_actor> server_;
   caf::strong_actor_ptr client_;
