@@ -19,15 +19,11 @@
 namespace troupe {
 
 /// "apps/v1/deployments", "/v1/pods": how a trace names a resource, since indexes change from build to build.
-inline const std::string& resource_label(std::uint16_t resource) {
-  static const auto labels = [] {
-    std::vector<std::string> made;
-    for (const auto& known : schema::resources())
-      made.push_back(std::string(known.group).append("/").append(known.version).append("/").append(known.plural));
-    return made;
-  }();
-  static const std::string unknown = "#";
-  return resource < labels.size() ? labels[resource] : unknown;
+inline std::string resource_label(std::uint16_t resource) {
+  auto all = schema::resources();
+  if (resource >= all.size()) return "#" + std::to_string(resource);
+  const auto& known = all[resource];
+  return std::string(known.group).append("/").append(known.version).append("/").append(known.plural);
 }
 
 /// What identifies one state of one object.
@@ -97,13 +93,7 @@ MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
     msgpack::packer<Stream>& operator()(msgpack::packer<Stream>& o, const troupe::object_ptr& v) const {
       if (!v) return o.pack_nil();
       if (auto* scope = troupe::packing_scope::current()) scope->objects.push_back(v);
-      // As object_reference packs itself, without making one: this is the hot path of recording.
-      o.pack_array(5);
-      o.pack(troupe::resource_label(v->resource));
-      o.pack(v->namespace_name);
-      o.pack(v->name);
-      o.pack(v->uid);
-      return o.pack(v->revision);
+      return o.pack(troupe::reference_to(*v));
     }
   };
   template <>
