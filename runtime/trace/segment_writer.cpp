@@ -117,9 +117,8 @@ void segment_writer::drop_oldest() {
 void segment_writer::write(std::string_view frames, const std::vector<object_ptr>& objects, const core_layout* layout) {
   if (layout && layouts_.insert(layout->fingerprint).second) put(pack_layout(*layout));
   for (const auto& one : objects) {
-    auto reference = reference_to(*one);
-    if (!written_.insert(reference).second) continue;
-    put(pack_object(reference.resource, reference.namespace_name, reference.name, reference.uid, one->revision,
+    if (!written_.insert({one->resource, one->revision, std::string(one->uid)}).second) continue;
+    put(pack_object(resource_label(one->resource), one->namespace_name, one->name, one->uid, one->revision,
                     one->created, traceable_json(*one)));
   }
   put(frames);

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "messages/object_reference.hpp"
@@ -52,8 +53,20 @@ class segment_writer {
   bool broken_ = false;  // the disk refused: nothing is written until the next segment
   std::deque<std::pair<std::string, std::uint64_t>> closed_;  // path and size, oldest first
   std::uint64_t closed_bytes_ = 0;
-  std::set<object_reference> written_;
-  std::set<std::uint64_t> layouts_;  // written to this segment
+  /// Resource and revision tell states apart; the uid, too, since one transaction writes several objects.
+  struct state_name {
+    std::uint16_t resource = 0;
+    std::uint64_t revision = 0;
+    std::string uid;
+    friend bool operator==(const state_name&, const state_name&) = default;
+  };
+  struct state_hash {
+    std::size_t operator()(const state_name& one) const {
+      return std::hash<std::string>()(one.uid) ^ (one.revision * 1099511628211ull + one.resource);
+    }
+  };
+  std::unordered_set<state_name, state_hash> written_;  // to this segment
+  std::set<std::uint64_t> layouts_;                     // written to this segment
 };
 
 }  // namespace troupe::trace

@@ -14,23 +14,30 @@ namespace {
 
 /// A core's step: its event, its effects that speak of the object.
 struct known_step {
+  std::uint64_t process = 0, incarnation = 0, seq = 0;
   std::uint64_t time_us = 0;
   std::string event;
   std::uint64_t revision = 0;  // that it hears of
   std::vector<std::string> effects;
 };
-using step_key = std::pair<std::string, std::uint64_t>;     // component, seq
+/// A hop and the process that recorded it: actors of different processes count their requests alike.
+struct known_hop {
+  std::uint64_t process = 0;
+  frame hop;
+  std::uint64_t end_us() const { return hop.marks.empty() ? hop.time_us : hop.marks.back().second; }
+};
 using request_key = std::pair<std::string, std::uint64_t>;  // component, id
+using steps = std::vector<known_step>;                      // of one component, in order
 
 /// What of the trace may belong to the story.
 struct evidence {
-  std::vector<frame> writes;                 // of the pipeline, on the object, in order of their revisions
-  std::map<request_key, frame> requests;     // of gateway and sessions
-  std::map<std::uint64_t, frame> commits;    // of the store, by revision
-  std::map<std::uint64_t, frame> published;  // of the cacher, by revision
-  std::map<step_key, known_step> steps;
-  std::vector<frame> operations;  // of the runtime, for the pod
-  std::uint64_t running = 0;      // first revision at which the pod is Running
+  std::vector<known_hop> writes;                   // of the pipeline, on the object, in order of their revisions
+  std::multimap<request_key, known_hop> requests;  // of gateway and sessions
+  std::map<std::uint64_t, frame> commits;          // of the store, by revision
+  std::map<std::uint64_t, frame> published;        // of the cacher, by revision
+  std::map<std::string, steps> steps_of;           // by component
+  std::vector<frame> operations;                   // of the runtime, for the pod
+  std::uint64_t running = 0;                       // first revision at which the pod is Running
 };
 
 std::string last_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }
@@ -76,21 +83,25 @@ class collector {
 
   void take(const reader& from, frame& one) {
     switch (one.kind) {
+      case frame_kind::opening:
+        if (one.wall_ms != began_ms_) ++process_;
+        began_ms_ = one.wall_ms;
+        return;
       case frame_kind::hop:
         return take_hop(one);
       case frame_kind::object:
         return look_at(one);
       case frame_kind::event: {
-        auto& step = found.steps[{one.component, one.seq}];
-        step.time_us = one.time_us;
-        step.event = from.name_of(one);
+        known_step step{process_, one.incarnation, one.seq, one.time_us, from.name_of(one), 0, {}};
         for (const auto& cause : one.causes)
           if (cause.kind == "revision") step.revision = cause.number;
+        found.steps_of[one.component].push_back(std::move(step));
         return;
       }
       case frame_kind::effect: {
+        auto& all = found.steps_of[one.component];
         bool mine = last_part(one.component) == uid_ || one.bytes.find(uid_) != std::string::npos;
-        if (mine) found.steps[{one.component, one.seq}].effects.push_back(from.name_of(one));
+        if (mine && !all.empty() && all.back().seq == one.seq) all.back().effects.push_back(from.name_of(one));
         return;
       }
       default:
@@ -100,7 +111,7 @@ class collector {
 
   evidence finish() {
     std::stable_sort(found.writes.begin(), found.writes.end(),
-                     [](const frame& a, const frame& b) { return a.revision < b.revision; });
+                     [](const known_hop& a, const known_hop& b) { return a.hop.revision < b.hop.revision; });
     return std::move(found);
   }
 
@@ -113,9 +124,10 @@ class collector {
     } else if (!one.uid.empty() && one.component.ends_with("/runtime")) {
       if (one.uid == uid_) found.operations.push_back(std::move(one));
     } else if (one.what.find(" /") != std::string::npos) {
-      found.requests[{one.component, one.id}] = std::move(one);
+      request_key key{one.component, one.id};
+      found.requests.emplace(std::move(key), known_hop{process_, std::move(one)});
     } else if (one.name == subject_ && one.revision > 0 && resource_in(one.what) == resource_) {
-      if (one.uid.empty() || one.uid == uid_) found.writes.push_back(std::move(one));
+      if (one.uid.empty() || one.uid == uid_) found.writes.push_back({process_, std::move(one)});
     }
   }
 
@@ -125,6 +137,7 @@ class collector {
   }
 
   std::string uid_, resource_, subject_;
+  std::uint64_t process_ = 0, began_ms_ = ~std::uint64_t{0};
   evidence found;
 };
 
@@ -136,10 +149,11 @@ class teller {
   void tell(story& out) {
     if (from_.writes.empty()) return;
     const auto& creation = from_.writes.front();
-    auto begin = client_of(creation) ? client_of(creation)->time_us : creation.time_us;
+    auto* client = client_of(creation);
+    auto begin = client ? client->hop.time_us : creation.hop.time_us;
     out.parts.push_back(creation_part(creation, begin));
     out.created_in_us = out.parts.back().end_us() - begin;
-    std::set<std::uint64_t> told = {creation.revision};
+    std::set<std::uint64_t> told = {creation.hop.revision};
     if (from_.running > 0) {
       story_part way;
       way.title = "on to Running";
@@ -149,9 +163,9 @@ class teller {
       }
     }
     for (const auto& write : from_.writes) {
-      if (!told.insert(write.revision).second) continue;
+      if (!told.insert(write.hop.revision).second) continue;
       story_part more;
-      more.title = write.what + (client_of(write) ? " for " + who_of(client_of(write)->component) : std::string());
+      more.title = write.hop.what + " for " + asker_of(write);
       add_request(write, more, true);
       out.parts.push_back(arrange(std::move(more)));
     }
@@ -159,22 +173,27 @@ class teller {
 
  private:
   /// The request as its client sees it; null when that is not recorded.
-  const frame* client_of(const frame& write) const {
-    for (const auto& cause : write.causes) {
-      auto found = from_.requests.find({cause.actor, cause.number});
-      if (cause.kind == "request" && found != from_.requests.end()) return &found->second;
+  const known_hop* client_of(const known_hop& write) const {
+    for (const auto& cause : write.hop.causes) {
+      if (cause.kind != "request") continue;
+      auto [at, end] = from_.requests.equal_range({cause.actor, cause.number});
+      // Another incarnation counted from one again: it is the request that was open when the pipeline took it up.
+      for (; at != end; ++at)
+        if (at->second.process == write.process && at->second.hop.time_us <= write.hop.time_us &&
+            at->second.end_us() >= write.hop.time_us)
+          return &at->second;
     }
     return nullptr;
   }
-  std::string asker_of(const frame& write) const {
-    return write.causes.empty() || write.causes[0].actor.empty() ? "a client" : who_of(write.causes[0].actor);
+  std::string asker_of(const known_hop& write) const {
+    if (write.hop.causes.empty() || write.hop.causes[0].actor.empty()) return "client";
+    auto who = who_of(write.hop.causes[0].actor);
+    return who == "gateway" ? "client" : who;
   }
 
-  story_part creation_part(const frame& creation, std::uint64_t begin) const {
+  story_part creation_part(const known_hop& creation, std::uint64_t begin) const {
     story_part part;
-    auto* client = client_of(creation);
-    bool outside = client && is_gateway(client->component);
-    part.title = "created by " + (outside ? std::string("a client of the API") : asker_of(creation));
+    part.title = "created by " + asker_of(creation);
     part.begin_us = begin;
     add_request(creation, part, true);
     return arrange(std::move(part));
@@ -190,9 +209,11 @@ class teller {
   }
 
   /// The lines of one request: client, pipeline, store; with the answer's way back only when that is wanted.
-  void add_request(const frame& write, story_part& into, bool answer) const {
-    auto* client = client_of(write);
-    auto asker = asker_of(write);
+  void add_request(const known_hop& known, story_part& into, bool answer) const {
+    const auto& write = known.hop;
+    auto* opened = client_of(known);
+    const auto* client = opened ? &opened->hop : nullptr;
+    auto asker = asker_of(known);
     auto& lines = into.lines;
     std::uint64_t until = ~std::uint64_t{0};
     auto commit = from_.commits.find(write.revision);
@@ -241,9 +262,9 @@ class teller {
     return hop.time_us;
   }
 
-  const frame* write_at(std::uint64_t revision) const {
+  const known_hop* write_at(std::uint64_t revision) const {
     for (const auto& write : from_.writes)
-      if (write.revision == revision) return &write;
+      if (write.hop.revision == revision) return &write;
     return nullptr;
   }
 
@@ -259,17 +280,17 @@ class teller {
   }
 
   /// The chain of causes that led from the creation to the revision, written in order. False: it has a gap.
-  bool way_to(std::uint64_t revision, const frame& creation, story_part& way, std::set<std::uint64_t>& told) const {
+  bool way_to(std::uint64_t revision, const known_hop& creation, story_part& way, std::set<std::uint64_t>& told) const {
     std::vector<std::uint64_t> chain = {revision};
-    while (chain.back() != creation.revision) {
+    while (chain.back() != creation.hop.revision) {
       auto before = heard_before(chain.back());
       if (before == 0 || before >= chain.back()) return false;
       chain.push_back(before);
     }
     std::reverse(chain.begin(), chain.end());
-    auto commit = from_.commits.find(creation.revision);
-    way.begin_us = commit != from_.commits.end() ? moment(commit->second, "durable", "replied") : creation.time_us;
-    add_published(creation.revision, way);
+    auto commit = from_.commits.find(creation.hop.revision);
+    way.begin_us = commit != from_.commits.end() ? moment(commit->second, "durable", "replied") : creation.hop.time_us;
+    add_published(creation.hop.revision, way);
     for (std::size_t i = 1; i < chain.size(); ++i) {
       const auto& write = *write_at(chain[i]);
       add_steps(write, chain[i - 1], way);
@@ -287,49 +308,60 @@ class teller {
     return true;
   }
 
-  /// The step that wanted the write, if its client recorded one.
-  const cause* step_behind(const frame& write) const {
+  /// Where in the trace the step that wanted a write stands: the component's steps, and its place among them.
+  struct place {
+    const std::string* component = nullptr;
+    const steps* all = nullptr;
+    std::size_t at = 0;
+  };
+  place step_behind(const known_hop& write) const {
     auto* client = client_of(write);
-    if (!client) return nullptr;
-    for (const auto& cause : client->causes)
-      if (cause.kind == "step") return &cause;
-    return nullptr;
+    if (!client) return {};
+    for (const auto& cause : client->hop.causes) {
+      auto known = from_.steps_of.find(cause.actor);
+      if (cause.kind != "step" || known == from_.steps_of.end()) continue;
+      const auto& all = known->second;
+      for (std::size_t i = all.size(); i-- > 0;)
+        if (all[i].process == client->process && all[i].seq == cause.number && all[i].time_us <= client->hop.time_us)
+          return {&known->first, &all, i};
+    }
+    return {};
+  }
+  static bool same_run(const known_step& a, const known_step& b) {
+    return a.process == b.process && a.incarnation == b.incarnation;
   }
 
   /// The newest of the object's revisions that the component behind the write had heard of.
   std::uint64_t heard_before(std::uint64_t revision) const {
     const auto* write = write_at(revision);
-    const auto* behind = write ? step_behind(*write) : nullptr;
-    if (!behind) return 0;
+    auto behind = write ? step_behind(*write) : place();
+    if (!behind.all) return 0;
     std::uint64_t heard = 0;
-    for (auto step = from_.steps.lower_bound({behind->actor, 0});
-         step != from_.steps.end() && step->first.first == behind->actor && step->first.second <= behind->number;
-         ++step)
-      if (step->second.revision < revision && write_at(step->second.revision))
-        heard = std::max(heard, step->second.revision);
+    for (auto i = behind.at + 1; i-- > 0 && same_run((*behind.all)[i], (*behind.all)[behind.at]);) {
+      auto one = (*behind.all)[i].revision;
+      if (one < revision && one > heard && write_at(one)) heard = one;
+    }
     return heard;
   }
 
   /// What the component behind the write did from hearing of `heard` to wanting it.
-  void add_steps(const frame& write, std::uint64_t heard, story_part& into) const {
-    const auto* behind = step_behind(write);
-    if (!behind) return;
-    auto who = who_of(behind->actor);
-    bool own = last_part(behind->actor) == uid_;  // a worker of this pod: all it does is the pod's
-    std::uint64_t from_us = 0, to_us = 0;
-    for (auto step = from_.steps.lower_bound({behind->actor, 0});
-         step != from_.steps.end() && step->first.first == behind->actor && step->first.second <= behind->number;
-         ++step) {
-      const auto& [key, what] = *step;
-      bool hears = what.revision == heard;
-      if (hears) from_us = what.time_us;
-      if (from_us == 0) continue;
-      bool decides = key.second == behind->number || (own && !what.effects.empty());
+  void add_steps(const known_hop& write, std::uint64_t heard, story_part& into) const {
+    auto behind = step_behind(write);
+    if (!behind.all) return;
+    auto who = who_of(*behind.component);
+    bool own = last_part(*behind.component) == uid_;  // a worker of this pod: all it does is the pod's
+    auto first = behind.at;
+    for (auto i = behind.at + 1; i-- > 0 && same_run((*behind.all)[i], (*behind.all)[behind.at]);)
+      if ((*behind.all)[i].revision == heard) first = i;
+    auto from_us = (*behind.all)[first].time_us, to_us = (*behind.all)[behind.at].time_us;
+    for (auto i = first; i <= behind.at; ++i) {
+      const auto& step = (*behind.all)[i];
+      bool hears = step.revision == heard;
+      bool decides = i == behind.at || (own && !step.effects.empty());
       if (!hears && !decides) continue;
-      to_us = what.time_us;
       std::string did;
-      for (const auto& effect : what.effects) did += (did.empty() ? " -> " : ", ") + effect;
-      into.lines.push_back({what.time_us, hears ? std::string("cacher") : who, who, what.event + did});
+      for (const auto& effect : step.effects) did += (did.empty() ? " -> " : ", ") + effect;
+      into.lines.push_back({step.time_us, hears ? std::string("cacher") : who, who, step.event + did});
     }
     if (!own) return;
     for (const auto& operation : from_.operations) {

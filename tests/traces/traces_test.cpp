@@ -12,6 +12,7 @@
 #include <zstd.h>
 
 #include "runtime/placement/replays.hpp"
+#include "runtime/trace/story.hpp"
 #include "tests/traces/scenes.hpp"
 
 using namespace troupe;
@@ -160,6 +161,41 @@ TEST_CASE("a missing event is found") {
   auto report = trace::replay(file, runtime::replayable_cores(), {"root/scheduler"});
   REQUIRE(report.components.size() == 1);
   CHECK(report.components[0].problem.find("events 3 to 3 are missing") != std::string::npos);
+}
+
+TEST_CASE("the story of each pod of a rollout is whole: its parts follow causes and add up") {
+  auto file = file_of("rollout");
+  std::set<std::string> names;
+  for (const auto& one : frames_of(file))
+    if (one.kind == trace::frame_kind::object && one.resource == "/v1/pods") names.insert(one.name);
+  REQUIRE(names.size() >= 6);  // three, and three again
+  for (const auto& name : names) {
+    CAPTURE(name);
+    auto told = trace::tell_story(file, {"pods", "default", name});
+    REQUIRE(told);
+    REQUIRE(told->parts.size() >= 2);
+    CHECK(told->parts[0].title == "created by replicaset");
+    CHECK(told->parts[1].title == "on to Running");
+    CHECK(told->running_in_us > 0);
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < 2; ++i) {
+      auto at = told->parts[i].begin_us;
+      for (const auto& line : told->parts[i].lines) {
+        CHECK(line.time_us >= at);
+        at = line.time_us;
+        seen.insert(line.from);
+        seen.insert(line.to);
+        CHECK(line.what.find("alternative") == std::string::npos);
+      }
+    }
+    CHECK(told->parts[1].end_us() - told->parts[0].begin_us == told->running_in_us);
+    for (const char* who : {"replicaset", "api_server", "store", "cacher", "scheduler", "kubelet", "runtime"}) {
+      CAPTURE(who);
+      CHECK(seen.count(who) == 1);
+    }
+  }
+  CHECK(trace::tell_story(file, {"deployments.apps", "default", "web"}));
+  CHECK_FALSE(trace::tell_story(file, {"pods", "default", "nobody"}));
 }
 
 TEST_CASE("recording a scene twice gives the same frames") {
