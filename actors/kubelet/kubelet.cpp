@@ -31,8 +31,9 @@ class kubelet_shell final : public component<local_kubelet> {
         session_(*this, options_.server, session_settings()),
         events_(session_, "kubelet", options_.node.name),
         pods_(session_, pod_selection(), pod_handlers()),
-        trace_(*this) {
+        trace_(*this, "kubelet/node") {
     node_.options = options_.node;
+    trace_.begin_with(options_.node);
     set_exit_handler([this](caf::exit_msg& order) { quit(std::move(order.reason)); });
   }
 
@@ -199,6 +200,7 @@ class kubelet_shell final : public component<local_kubelet> {
 
   void on_api_call(const api_call& m) {
     auto worker = caf::actor_cast<caf::actor_addr>(current_sender());
+    if (auto* by = m.step > 0 ? context_of(current_sender()) : nullptr) session_.attribute(by->path(), m.step);
     session_.call(m.request, [this, worker, token = m.token](const api::response& answer) {
       if (auto alive = caf::actor_cast<caf::strong_actor_ptr>(worker)) send_to(alive, api_answer{token, answer});
     });

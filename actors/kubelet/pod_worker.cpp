@@ -32,8 +32,9 @@ std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? 
 class worker final : public component<worker_actor> {
  public:
   worker(caf::actor_config& settings, std::string uid, std::shared_ptr<const worker_context> context)
-      : component(settings, ""), uid_(std::move(uid)), context_(std::move(context)), trace_(*this) {
+      : component(settings, ""), uid_(std::move(uid)), context_(std::move(context)), trace_(*this, "kubelet/pod") {
     state_.options = context_->pod;
+    trace_.begin_with(context_->pod);
   }
 
   behavior_type make_behavior() override {
@@ -62,7 +63,11 @@ class worker final : public component<worker_actor> {
 
   void feed(const pod_event& what) {
     if (state_.finished) return;
-    auto out = trace::traced_step(trace_, state_, what, [](pod_state& s, const pod_event& e) { return step(s, e); });
+    std::vector<trace::cause> causes;
+    if (auto* seen = trace_.on() ? std::get_if<pod_observed>(&what) : nullptr)
+      causes = trace::caused_by(seen->pod->revision);
+    auto out = trace::traced_step(
+        trace_, state_, what, [](pod_state& s, const pod_event& e) { return step(s, e); }, causes);
     for (auto& one : out) std::visit([this](auto& x) { perform(x); }, one);
   }
 
@@ -77,14 +82,33 @@ class worker final : public component<worker_actor> {
 
   void ask(container::operation what, replied on_done) {
     auto id = next_++;
+    if (recorder()) on_done = recorded(id, what, std::move(on_done));
     replies_.emplace(id, std::move(on_done));
     send_to(context_->runtime.handle(), container::request{id, std::move(what)});
+  }
+
+  /// The runtime's operation as a hop of its own, once it has answered.
+  replied recorded(std::uint64_t id, const container::operation& what, replied on_done) {
+    auto name = std::visit([](const auto& one) { return trace::type_name<std::decay_t<decltype(one)>>(); }, what);
+    trace::hop made;
+    made.component = context_->runtime.name();
+    made.time_us = steady_now_us();
+    made.what = name;
+    made.subject = state_.plan.namespace_name + "/" + state_.plan.name;
+    made.uid = uid_;
+    made.id = id;
+    made.causes.push_back({"step", path(), last_step()});
+    return [this, made = std::move(made), on_done = std::move(on_done)](const container::reply& answer) mutable {
+      made.marks.emplace_back(answer.error.ok() ? "done" : "failed", steady_now_us());
+      recorder()->add(made);
+      on_done(answer);
+    };
   }
 
   void call(api::request request, answered on_done) {
     auto token = next_++;
     calls_.emplace(token, std::move(on_done));
-    send_to(context_->kubelet, api_call{token, std::move(request)});
+    send_to(context_->kubelet, api_call{token, std::move(request), last_step()});
   }
 
   std::string target(std::string_view subresource = {}) const {

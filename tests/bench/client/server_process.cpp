@@ -57,9 +57,9 @@ std::size_t occurrences(const std::string& text, std::string_view of) {
 }  // namespace
 
 server_process::server_process(const std::string& binary, std::size_t nodes, std::chrono::seconds patience)
-    : directory_(make_directory()) {
+    : binary_(binary), nodes_(nodes), directory_(make_directory()) {
   try {
-    launch(binary, nodes);
+    launch();
     wait_ready(patience);
   } catch (...) {
     if (pid_ > 0) {
@@ -81,11 +81,11 @@ server_process::~server_process() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-void server_process::launch(const std::string& binary, std::size_t nodes) {
+void server_process::launch() {
   auto listen = "127.0.0.1:" + std::to_string(free_port());
-  std::vector<std::string> words{binary,      "up",     "--data-dir",   directory_ + "/data",
+  std::vector<std::string> words{binary_,     "up",     "--data-dir",   directory_ + "/data",
                                  "--listen",  listen,   "--kubeconfig", directory_ + "/kubeconfig",
-                                 "--runtime", "hollow", "--nodes",      std::to_string(nodes)};
+                                 "--runtime", "hollow", "--nodes",      std::to_string(nodes_)};
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -97,7 +97,7 @@ void server_process::launch(const std::string& binary, std::size_t nodes) {
   int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   ::dup2(out, 1);
   ::dup2(out, 2);
-  ::execv(binary.c_str(), arguments.data());
+  ::execv(binary_.c_str(), arguments.data());
   _exit(127);
 }
 
@@ -174,6 +174,15 @@ void server_process::wait_until_quiet() const {
     pause_ms(500);
     if (cpu_seconds() - before < 0.05) return;
   }
+}
+
+void server_process::kill_and_restart() {
+  auto pid = std::exchange(pid_, -1);
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  std::filesystem::remove(directory_ + "/kubeconfig");
+  launch();
+  wait_ready(std::chrono::seconds(60));
 }
 
 void server_process::stop() {

@@ -36,12 +36,16 @@ class server_process {
   void wait_until_quiet() const;
   /// SIGTERM, then SIGKILL after ten seconds. Throws when it had to be killed or ended with another code than 0.
   void stop();
+  /// SIGKILL, then the same again on the same data directory, waited for.
+  void kill_and_restart();
 
  private:
-  void launch(const std::string& binary, std::size_t nodes);
+  void launch();
   void wait_ready(std::chrono::seconds patience);
   std::string log_tail() const;
 
+  std::string binary_;
+  std::size_t nodes_;
   std::string directory_;
   pid_t pid_ = -1;
   std::uint64_t begun_us_ = 0;
