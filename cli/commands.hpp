@@ -13,11 +13,13 @@ namespace troupe::cli {
 void add_up(CLI::App& app, int& exit_code);
 /// `troupe version`.
 void add_version(CLI::App& app);
-/// `troupe trace show|diagram`.
+/// `troupe trace show|diagram|replay`.
 void add_trace(CLI::App& app, int& exit_code);
 /// Prints how the object ("pod/nginx") went through the components recorded at `path`; the process's exit code.
 int draw_diagram(const std::string& path, const std::string& object);
-/// `troupe debug actors|crash`.
+/// `troupe image import|list`.
+void add_image(CLI::App& app, int& exit_code);
+/// `troupe debug actors|crash|stop|start`.
 void add_debug(CLI::App& app, int& exit_code);
 
 }  // namespace troupe::cli

@@ -1,4 +1,4 @@
-// `troupe debug`: the live actor tree, and crashing one actor to see its supervisor work.
+// `troupe debug`: the live actor tree; crashing or stopping one actor to see what the others do.
 #include <iostream>
 #include <memory>
 
@@ -46,11 +46,12 @@ int show_actors(http_client& client, bool json) {
   return 0;
 }
 
-int crash_actor(http_client& client, const std::string& path) {
-  auto answer = client.call("POST", "/debug/troupe/crash?path=" + url_encode(path));
+/// `order`: crash, stop, start; `done`: how it is told.
+int disturb_actor(http_client& client, const std::string& order, const char* done, const std::string& path) {
+  auto answer = client.call("POST", "/debug/troupe/" + order + "?path=" + url_encode(path));
   if (!answer) return print_error(answer.error().message);
   if (answer->code != 200) return print_server_error(*answer);
-  std::cout << "crashed " << path << "\n";
+  std::cout << done << " " << path << "\n";
   return 0;
 }
 
@@ -70,12 +71,18 @@ void add_debug(CLI::App& app, int& exit_code) {
   actors->callback([given, &exit_code] {
     exit_code = with_client(given->kubeconfig, [&](http_client& client) { return show_actors(client, given->json); });
   });
-  auto* crash = debug->add_subcommand("crash", "Make one actor fail (needs debug.allow_crash)");
-  crash->add_option("--kubeconfig", given->kubeconfig);
-  crash->add_option("path", given->path, "as `troupe debug actors` prints it")->required();
-  crash->callback([given, &exit_code] {
-    exit_code = with_client(given->kubeconfig, [&](http_client& client) { return crash_actor(client, given->path); });
-  });
+  auto disturb = [&](const char* order, const char* done, const char* about) {
+    auto* command = debug->add_subcommand(order, about);
+    command->add_option("--kubeconfig", given->kubeconfig);
+    command->add_option("path", given->path, "as `troupe debug actors` prints it")->required();
+    command->callback([given, &exit_code, order, done] {
+      exit_code = with_client(given->kubeconfig,
+                              [&](http_client& client) { return disturb_actor(client, order, done, given->path); });
+    });
+  };
+  disturb("crash", "crashed", "Make one actor fail (needs debug.allow_crash)");
+  disturb("stop", "stopped", "Stop one actor until it is started again (needs debug.allow_crash)");
+  disturb("start", "started", "Start an actor that was stopped");
 }
 
 }  // namespace troupe::cli

@@ -5,6 +5,22 @@ add_library(troupe_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(troupe_pch PRIVATE troupe_options CAF::core spdlog::spdlog)
 target_precompile_headers(troupe_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
 
+# That of pure code, which does not know CAF.
+add_library(troupe_core_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(troupe_core_pch PRIVATE troupe_options CAF::core spdlog::spdlog)
+target_precompile_headers(troupe_core_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/core_pch.hpp)
+
+# That of tests. They are compiled without optimization, which halves their build; what they test is optimized.
+add_library(troupe_test_options INTERFACE)
+target_link_libraries(troupe_test_options INTERFACE troupe_options doctest::doctest CAF::core spdlog::spdlog)
+target_compile_options(troupe_test_options INTERFACE -O0)
+add_library(troupe_test_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(troupe_test_pch PRIVATE troupe_test_options)
+target_precompile_headers(troupe_test_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/test_pch.hpp)
+# doctest's own code, the slowest part of a test program, is compiled once.
+add_library(troupe_test_main OBJECT ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+target_link_libraries(troupe_test_main PRIVATE troupe_test_options)
+
 # troupe_library(NAME [DEPENDS lib...]): all .cpp files of the current folder and below become troupe_NAME, except those of
 # folders that have a CMakeLists.txt, and so a library, of their own.
 function(troupe_library name)
@@ -28,13 +44,7 @@ function(troupe_library name)
   endif()
 endfunction()
 
-# doctest's own code, the slowest part of a test program, is compiled once.
-add_library(troupe_test_main OBJECT ${CMAKE_SOURCE_DIR}/tests/main.cpp)
-target_link_libraries(troupe_test_main PRIVATE troupe_options doctest::doctest)
-target_compile_options(troupe_test_main PRIVATE -O1)
-
-# troupe_tests(LEVEL SUBJECT DEPENDS lib...): tests/LEVEL/SUBJECT/*.cpp become the program SUBJECT_LEVEL_tests. The tests'
-# own code is compiled with -O1: it takes a third less time, and what is tested is optimised as ever.
+# troupe_tests(LEVEL SUBJECT DEPENDS lib...): tests/LEVEL/SUBJECT/*.cpp become the program SUBJECT_LEVEL_tests.
 function(troupe_tests level subject)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${level}/${subject}/*.cpp)
@@ -48,9 +58,8 @@ function(troupe_tests level subject)
       target_link_libraries(${target} PRIVATE ${dependency})
     endif()
   endforeach()
-  target_link_libraries(${target} PRIVATE troupe_options doctest::doctest CAF::core spdlog::spdlog)
-  target_precompile_headers(${target} REUSE_FROM troupe_pch)
-  target_compile_options(${target} PRIVATE -O1)
+  target_link_libraries(${target} PRIVATE troupe_test_options)
+  target_precompile_headers(${target} REUSE_FROM troupe_test_pch)
   target_compile_definitions(${target} PRIVATE TROUPE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${level}/${subject} COMMAND ${target})
 endfunction()

@@ -29,6 +29,8 @@ namespace troupe::runtime {
 
 /// The in-process identity of a component; every one is also in system:authenticated.
 api::user_ptr component_user(std::string name, std::vector<std::string> groups = {});
+/// The identity of a service account, with its groups.
+api::user_ptr service_account_user(const std::string& namespace_name, const std::string& name);
 
 // Requests, ready to be called. Bodies are JSON.
 api::request get(std::string target);
@@ -44,6 +46,7 @@ std::string url_encode(std::string_view text);
 /// How a session behaves; per-call values override it.
 struct session_options {
   api::user_ptr user = {};
+  api::user_ptr watch_user = {};  // who watches; null: user
   std::string user_agent = "troupe";
   std::chrono::milliseconds deadline{30'000};
   /// Further tries after service_unavailable and too_many_requests, and of reads lost with an api_server.
@@ -83,6 +86,8 @@ class api_session {
 
   /// Opens a watch; `target` is the complete GET target with its watch parameters (see watch_target).
   handle_id watch(std::string target, watch_handlers handlers);
+  /// The next call is made on behalf of that step of another component's core (actor_context::last_step), for traces.
+  void attribute(std::string component, std::uint64_t step);
   /// Ends a watch; no handler is called any more.
   void stop_watch(handle_id watch);
 
@@ -103,6 +108,10 @@ class api_session {
     int tries = 0;
     bool waiting = false;  // for its next try
     bool watch = false;
+    // For traces: when it began, zero if it is not recorded, and the step that caused it.
+    std::uint64_t begun_us = 0;
+    std::string by;
+    std::uint64_t step = 0;
   };
   struct open_watch {
     watch_handlers handlers;
@@ -111,6 +120,8 @@ class api_session {
   };
 
   void send(handle_id id);
+  void begin_trace(pending_call& call);
+  void end_trace(handle_id id, const pending_call& call, const api::response& answer);
   void finish(handle_id id, const api::response& answer);
   bool retry(handle_id id, const api::response& answer);
   void on_server(const supervision::ref_changed& change);
@@ -139,6 +150,7 @@ class api_session {
   std::size_t opening_ = 0;
   handle_id next_ = 1;
   std::uint64_t incarnation_ = 0;
+  std::pair<std::string, std::uint64_t> attributed_;  // see attribute()
   std::shared_ptr<bool> alive_;
 };
 

@@ -31,6 +31,11 @@ api::user_ptr component_user(std::string name, std::vector<std::string> groups) 
   return std::make_shared<const api::user_info>(std::move(user));
 }
 
+api::user_ptr service_account_user(const std::string& namespace_name, const std::string& name) {
+  return component_user("system:serviceaccount:" + namespace_name + ":" + name,
+                        {"system:serviceaccounts", "system:serviceaccounts:" + namespace_name});
+}
+
 api::request get(std::string target) { return make_request(api::method::get, std::move(target), {}); }
 
 api::request post(std::string target, std::string body) {

@@ -6,7 +6,9 @@
 namespace troupe::runtime {
 
 api_session::handle_id api_session::watch(std::string target, watch_handlers handlers) {
-  auto id = call(get(std::move(target)), callback{});
+  auto request = get(std::move(target));
+  request.user = options_.watch_user;
+  auto id = call(std::move(request), callback{});
   calls_.at(id).watch = true;
   ++opening_;
   watches_.emplace(id, open_watch{std::move(handlers), 0});

@@ -14,7 +14,16 @@ bool normal_end(const caf::error& why) {
   return !why || why == caf::exit_reason::normal || why == caf::exit_reason::user_shutdown;
 }
 
+constexpr std::string_view gave_up = " failed again and again, at last with: ";
+constexpr restart_limit limit_of_supervisors{2, std::chrono::minutes(2)};
+
 }  // namespace
+
+std::string why_ended(const caf::error& reason) {
+  // Our own errors hold one text; the rendering of others is the best there is.
+  if (reason && reason.context().match_elements<std::string>()) return reason.context().get_as<std::string>(0);
+  return caf::to_string(reason);
+}
 
 one_for_one::one_for_one(caf::actor_config& settings, std::string name, std::vector<child_spec> children,
                          supervisor_options options)
@@ -37,7 +46,10 @@ one_for_one::behavior_type one_for_one::make_behavior() {
         if (current_sender()) send_to(current_sender(), std::move(answer));
       },
       [this](const supervision::crash& order) {
-        if (auto meant = setup().registry().find(order.path)) send_to(meant, order);
+        if (auto meant = setup().registry().find(order.path))
+          send_to(meant, order);
+        else
+          crash_plain_child(order.path);
       },
       [this](const start_child& order) {
         if (!stopping_) add(*order.spec);
@@ -45,6 +57,14 @@ one_for_one::behavior_type one_for_one::make_behavior() {
       [this](const stop_child& order) {
         auto found = by_name_.find(order.name);
         if (found != by_name_.end()) tell_to_stop(found->second);
+      },
+      [this](const hold_child& order) {
+        auto found = by_name_.find(order.name);
+        if (found != by_name_.end() && !stopping_) hold(found->second);
+      },
+      [this](const release_child& order) {
+        auto found = by_name_.find(order.name);
+        if (found != by_name_.end() && !stopping_) release(found->second);
       },
   };
 }
@@ -100,25 +120,32 @@ void one_for_one::ended(key which, const caf::error& why) {
     stop_next();
     return;
   }
+  if (child.held && !child.leaving) {
+    set_state(child, "stopped", {});
+    return;
+  }
   bool over = child.leaving || child.spec.policy == restart_policy::temporary ||
               (child.spec.policy == restart_policy::transient && normal_end(why));
   if (over) {
     forget(which);
     return;
   }
-  count_end(which, system().render(why));
+  count_end(which, why_ended(why));
 }
 
 void one_for_one::count_end(key which, const std::string& why) {
   auto& child = children_.at(which);
   auto now = steady_now_us();
-  auto window = static_cast<std::uint64_t>(options_.window.count()) * 1000;
+  const auto limit = child.spec.limit.value_or(options_);
+  auto window = static_cast<std::uint64_t>(limit.window.count()) * 1000;
   child.ends_us.push_back(now);
   while (child.ends_us.front() + window < now) child.ends_us.pop_front();
   set_state(child, "backing_off", why);
-  if (child.ends_us.size() > options_.max_restarts) {
+  if (child.ends_us.size() > limit.max_restarts) {
     log(log_level::warn, "supervisor.escalate", "child=" + child.path + " why=" + why);
-    begin_stop(caf::make_error(caf::sec::runtime_error, "restart intensity exceeded: " + child.path + ": " + why));
+    // What a supervisor gave up for is the cause; that it gave up itself says nothing more.
+    bool told = why.find(gave_up) != std::string::npos;
+    begin_stop(caf::make_error(caf::sec::runtime_error, told ? why : child.path + std::string(gave_up) + why));
     return;
   }
   auto doublings = std::min<std::size_t>(child.ends_us.size() - 1, 20);
@@ -127,7 +154,7 @@ void one_for_one::count_end(key which, const std::string& why) {
       "child=" + child.path + " in_ms=" + std::to_string(delay.count()) + " why=" + why);
   after(delay, [this, which] {
     auto found = children_.find(which);
-    if (!stopping_ && found != children_.end() && !found->second.actor) start(which);
+    if (!stopping_ && found != children_.end() && !found->second.actor && !found->second.held) start(which);
   });
 }
 
@@ -152,6 +179,26 @@ void one_for_one::tell_to_stop(key which) {
   send_exit(child.actor, caf::exit_reason::user_shutdown);
   if (child.spec.stop_timeout.count() > 0)
     after(child.spec.stop_timeout, [this, which, id = child.actor->id()] { kill_if_slow(which, id); });
+}
+
+void one_for_one::hold(key which) {
+  auto& child = children_.at(which);
+  if (child.held || child.leaving) return;
+  child.held = true;
+  log(log_level::info, "supervisor.hold", "child=" + child.path);
+  if (!child.actor) return set_state(child, "stopped", {});
+  send_exit(child.actor, caf::exit_reason::user_shutdown);
+  if (child.spec.stop_timeout.count() > 0)
+    after(child.spec.stop_timeout, [this, which, id = child.actor->id()] { kill_if_slow(which, id); });
+}
+
+void one_for_one::release(key which) {
+  auto& child = children_.at(which);
+  if (!child.held) return;
+  child.held = false;
+  log(log_level::info, "supervisor.release", "child=" + child.path);
+  // One that has not ended yet ends and is started again as any other.
+  if (!child.actor) start(which);
 }
 
 void one_for_one::kill_if_slow(key which, caf::actor_id actor) {
@@ -189,6 +236,14 @@ void one_for_one::crash_now(const std::string& meant) {
   begin_stop(caf::make_error(caf::sec::runtime_error, "crash ordered: " + meant));
 }
 
+/// A child that is no component (a spreader, say) cannot throw: it is ended with an error from outside.
+void one_for_one::crash_plain_child(const std::string& meant) {
+  if (!setup().allow_crash) return;
+  for (const auto& [which, child] : children_)
+    if (child.path == meant && child.actor)
+      send_exit(child.actor, caf::make_error(caf::sec::runtime_error, "crash ordered: " + meant));
+}
+
 void one_for_one::set_state(const kept_child& child, std::string_view state, std::string_view error) {
   setup().registry().set_state(child.path, state, child.starts > 0 ? child.starts - 1 : 0, error);
 }
@@ -205,6 +260,7 @@ child_spec supervisor_child(std::string name, std::vector<child_spec> children, 
     return caf::actor_cast<caf::strong_actor_ptr>(spawn_supervisor(system, name, children, options));
   };
   spec.stop_timeout = std::chrono::milliseconds(0);
+  spec.limit = limit_of_supervisors;
   return spec;
 }
 

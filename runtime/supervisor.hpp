@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -37,6 +38,12 @@ enum class restart_policy : std::uint8_t {
   temporary,  // never; it is forgotten
 };
 
+/// More than `max_restarts` ends of a child within `window` are too many.
+struct restart_limit {
+  std::size_t max_restarts = 10;
+  std::chrono::milliseconds window{30'000};
+};
+
 /// How a supervisor makes and keeps one child.
 struct child_spec {
   std::string name;  // unique among its siblings
@@ -46,6 +53,8 @@ struct child_spec {
   restart_policy policy = restart_policy::permanent;
   /// On stop: how long it may take before it is killed; zero waits for ever (supervisors).
   std::chrono::milliseconds stop_timeout{5000};
+  /// Instead of the supervisor's own limit.
+  std::optional<restart_limit> limit;
 };
 
 /// A typed child.
@@ -62,11 +71,9 @@ child_spec child(std::string name, Start start, const stable_ref<Handle>& refere
   return spec;
 }
 
-/// More than `max_restarts` ends within `window` end the supervisor. The n-th end within the window is followed by a
-/// wait of base * 2^(n-1), at most `cap`.
-struct supervisor_options {
-  std::size_t max_restarts = 10;
-  std::chrono::milliseconds window{30'000};
+/// A child beyond its limit ends the supervisor. The n-th end within the window is followed by a wait of
+/// base * 2^(n-1), at most `cap`.
+struct supervisor_options : restart_limit {
   std::chrono::milliseconds base{10};
   std::chrono::milliseconds cap{5'000};
 };
@@ -80,14 +87,29 @@ struct stop_child {
   std::string name;
 };
 
+/// Stops a child and keeps its place: it is not started again before it is released. Unknown names are ignored.
+struct hold_child {
+  std::string name;
+};
+/// Starts a held child. Ignored when it is not held.
+struct release_child {
+  std::string name;
+};
+
 /// A supervisor of this process: what messages/supervisor.hpp lists, and children that come and go.
-using local_supervisor = supervision::supervisor_actor::extend<caf::reacts_to<start_child>, caf::reacts_to<stop_child>>;
+using local_supervisor =
+    supervision::supervisor_actor::extend<caf::reacts_to<start_child>, caf::reacts_to<stop_child>,
+                                          caf::reacts_to<hold_child>, caf::reacts_to<release_child>>;
 
 /// Starts a supervisor with its first children, in order.
 local_supervisor spawn_supervisor(caf::actor_system& system, std::string name, std::vector<child_spec> children,
                                   supervisor_options options = {});
-/// A supervisor as a child of another.
+/// A supervisor as a child of another. It ends only after a child of its own has ended ten times, which takes some ten
+/// seconds, so few ends are too many: what keeps crashing anywhere in the tree ends the whole tree in the end, rather
+/// than leaving a cluster that looks alive and lacks a part.
 child_spec supervisor_child(std::string name, std::vector<child_spec> children, supervisor_options options = {});
+/// Why a supervisor gave up, in words: the path of the component that kept failing and its last error.
+std::string why_ended(const caf::error& reason);
 /// Asks a supervisor to stop its children in reverse order and then end. Does not wait.
 void request_stop(const local_supervisor& supervisor);
 /// The same, and waits; never in a simulation or inside an actor. False when it took longer than the timeout.
@@ -110,6 +132,7 @@ class one_for_one final : public component<local_supervisor> {
     std::deque<std::uint64_t> ends_us;
     std::uint64_t starts = 0;
     bool leaving = false;  // told to stop; forgotten when gone
+    bool held = false;     // told to stop; started again when released
     bool ended_once = false;
   };
   using key = std::uint64_t;  // order of start
@@ -120,11 +143,14 @@ class one_for_one final : public component<local_supervisor> {
   void count_end(key which, const std::string& why);
   void forget(key which);
   void tell_to_stop(key which);
+  void hold(key which);
+  void release(key which);
   void kill_if_slow(key which, caf::actor_id actor);
   void begin_stop(caf::error reason);
   void stop_next();
   void on_down(caf::down_msg& down);
   void crash_now(const std::string& path) override;
+  void crash_plain_child(const std::string& path);
   void set_state(const kept_child& child, std::string_view state, std::string_view error);
 
   supervisor_options options_;
@@ -142,3 +168,5 @@ class one_for_one final : public component<local_supervisor> {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::start_child)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::stop_child)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::hold_child)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::release_child)

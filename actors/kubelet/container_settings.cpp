@@ -129,7 +129,7 @@ container::sandbox_config build_sandbox(const document& doc, const node_facts& n
   out.attempt = attempt;
   auto hostname = spec.hostname().empty() ? meta.name() : spec.hostname();
   out.hostname = spec.host_network() ? std::string() : std::string(hostname.substr(0, 63));
-  out.log_directory = "/var/log/pods/" + out.namespace_name + "_" + out.name + "_" + out.uid;
+  out.log_directory = node.log_root + "/" + out.namespace_name + "_" + out.name + "_" + out.uid;
   read_dns(pod, node, out.dns);
   auto take_ports = [&](const core_v1::container_view& c) {
     for (auto p : c.ports())
@@ -156,6 +156,7 @@ container::sandbox_config build_sandbox(const document& doc, const node_facts& n
   out.security.seccomp = "RuntimeDefault";
   for (auto c : spec.containers()) out.security.privileged |= c.security_context().privileged();
   out.runtime_handler = spec.runtime_class_name();
+  out.cgroup_parent = node.cgroup_parent;
   return out;
 }
 

@@ -24,6 +24,8 @@ struct node_facts {
   std::int64_t milli_cpu = 0;            // allocatable
   std::int64_t memory = 0;
   std::int64_t ephemeral_storage = 0;
+  std::string log_root = "/var/log/pods";  // of the pods' logs
+  std::string cgroup_parent;               // of all pods; empty: the runtime's own choice
 };
 
 /// A config map or secret that a container's environment (or a volume) refers to.

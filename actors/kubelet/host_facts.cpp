@@ -28,12 +28,13 @@ std::string os_name() {
   return "Linux";
 }
 
-std::int64_t memory_bytes() {
+/// A row of /proc/meminfo ("MemTotal:"); 0: there is none.
+std::int64_t memory_bytes(const char* row) {
   std::ifstream in("/proc/meminfo");
   std::string name, unit;
   std::int64_t value = 0;
   while (in >> name >> value >> unit)
-    if (name == "MemTotal:") return value * 1024;
+    if (name == row) return value * 1024;
   return 0;
 }
 
@@ -41,7 +42,7 @@ std::int64_t memory_bytes() {
 
 void describe_host(node_options& options) {
   if (auto cores = std::thread::hardware_concurrency(); cores > 0) options.milli_cpu = 1000 * std::int64_t{cores};
-  if (auto bytes = memory_bytes(); bytes > 0) options.memory = bytes;
+  if (auto bytes = memory_bytes("MemTotal:"); bytes > 0) options.memory = bytes;
   struct statvfs disk {};
   if (statvfs("/var", &disk) == 0)
     options.ephemeral_storage = static_cast<std::int64_t>(disk.f_blocks) * static_cast<std::int64_t>(disk.f_frsize);
@@ -54,6 +55,18 @@ void describe_host(node_options& options) {
   options.system_uuid = first_line("/sys/class/dmi/id/product_uuid");
   options.boot_id = first_line("/proc/sys/kernel/random/boot_id");
   options.os_image = os_name();
+}
+
+machine_room measure_host(const std::string& path) {
+  machine_room out;
+  struct statvfs disk {};
+  if (statvfs(path.c_str(), &disk) == 0) {
+    if (disk.f_blocks > 0) out.disk = static_cast<double>(disk.f_bavail) / static_cast<double>(disk.f_blocks);
+    // Some file systems have no fixed number of inodes.
+    if (disk.f_files > 0) out.inodes = static_cast<double>(disk.f_favail) / static_cast<double>(disk.f_files);
+  }
+  if (auto bytes = memory_bytes("MemAvailable:"); bytes > 0) out.memory_bytes = bytes;
+  return out;
 }
 
 }  // namespace troupe::kubelet

@@ -3,6 +3,8 @@
 
 #include <unordered_map>
 
+#include "actors/kubelet/log_rotation.hpp"
+#include "actors/kubelet/pod_turn.hpp"
 #include "actors/kubelet/pod_worker.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
@@ -29,8 +31,9 @@ class kubelet_shell final : public component<local_kubelet> {
         session_(*this, options_.server, session_settings()),
         events_(session_, "kubelet", options_.node.name),
         pods_(session_, pod_selection(), pod_handlers()),
-        trace_(*this) {
+        trace_(*this, "kubelet/node") {
     node_.options = options_.node;
+    trace_.begin_with(options_.node);
     set_exit_handler([this](caf::exit_msg& order) { quit(std::move(order.reason)); });
   }
 
@@ -44,6 +47,8 @@ class kubelet_shell final : public component<local_kubelet> {
     }
     link_to(workers_);
     send_to(options_.runtime.handle(), container::subscribe{"", false});
+    options_.runtime.observe(*this, [this](const supervision::ref_changed& m) { on_runtime(m); });
+    if (!context_->simulated()) check_logs();
     pods_.start();
     feed(node_started{now(), random_u64()});
     return {[this](const worker_up& m) { on_worker_up(m); },
@@ -106,7 +111,9 @@ class kubelet_shell final : public component<local_kubelet> {
                  options_.cluster_dns,
                  n.milli_cpu - n.reserved_milli_cpu,
                  n.memory - n.reserved_memory,
-                 n.ephemeral_storage};
+                 n.ephemeral_storage,
+                 options_.log_root,
+                 options_.cgroup_parent};
     out->pod.host_ip = n.ip;
     out->pod.runtime_name = options_.runtime_name;
     out->runtime = options_.runtime;
@@ -184,13 +191,16 @@ class kubelet_shell final : public component<local_kubelet> {
   }
 
   void on_happenings(const container::happenings& m) {
-    if (m.lost && pods_.synced()) remove_orphans();
+    if (!m.lost) return;
+    feed(runtime_returned{now()});
+    if (pods_.synced()) remove_orphans();
   }
 
   // -- for the workers
 
   void on_api_call(const api_call& m) {
     auto worker = caf::actor_cast<caf::actor_addr>(current_sender());
+    if (auto* by = m.step > 0 ? context_of(current_sender()) : nullptr) session_.attribute(by->path(), m.step);
     session_.call(m.request, [this, worker, token = m.token](const api::response& answer) {
       if (auto alive = caf::actor_cast<caf::strong_actor_ptr>(worker)) send_to(alive, api_answer{token, answer});
     });
@@ -223,12 +233,47 @@ class kubelet_shell final : public component<local_kubelet> {
     send_to(options_.runtime.handle(), container::request{id, std::move(what)});
   }
 
+  /// Its driver ended or is there again: what it was asked will not be answered, and it knows no subscribers.
+  void on_runtime(const supervision::ref_changed& m) {
+    if (m.up && m.incarnation > runtime_incarnation_) {
+      if (runtime_incarnation_ > 0) send_to(options_.runtime.handle(), container::subscribe{"", false});
+      runtime_incarnation_ = m.incarnation;
+    }
+    if (m.up) return;
+    auto lost = std::move(replies_);
+    replies_.clear();
+    for (auto& [id, on_done] : lost)
+      on_done({id, {container::fault::unavailable, "the driver of the container runtime ended"}, container::done{}});
+  }
+
   void on_reply(const container::reply& m) {
     auto found = replies_.find(m.id);
     if (found == replies_.end()) return;
     auto on_done = std::move(found->second);
     replies_.erase(found);
     on_done(m);
+  }
+
+  // -- logs that have grown too large
+
+  void check_logs() {
+    after(std::chrono::seconds(log_check_s), [this] {
+      ask(container::list_pods{}, [this](const container::reply& r) {
+        if (auto* list = std::get_if<container::pod_list>(&r.what))
+          for (auto& one : list->containers)
+            if (one.state == container::container_state::running && log_is_large(one.log_path)) rotate(one);
+        check_logs();
+      });
+    });
+  }
+  void rotate(const container::container_status& of) {
+    auto stamp = time_text(now().wall_ms);
+    if (!rotate_log(of.log_path, stamp)) return;
+    ask(container::reopen_log{of.id}, [this, path = of.log_path, stamp](const container::reply& r) {
+      if (r.error.ok()) return;
+      log(log_level::warn, "kubelet.log_not_reopened", path + ": " + r.error.message);
+      unrotate_log(path, stamp);
+    });
   }
 
   // -- the node
@@ -282,9 +327,10 @@ class kubelet_shell final : public component<local_kubelet> {
       std::string text;
       if (auto* v = std::get_if<container::version_info>(&version.what))
         text = v->runtime_name + "://" + v->runtime_version;
-      if (!version.error.ok()) return runtime_answered(check, {now(), version.error.message, false, false, "", "", ""});
+      if (!version.error.ok())
+        return runtime_answered(check, {now(), version.error.message, false, false, "", "", "", room()});
       ask(container::get_status{}, [this, check, text](const container::reply& status) {
-        runtime_checked e{now(), status.error.message, false, false, "", "", text};
+        runtime_checked e{now(), status.error.message, false, false, "", "", text, room()};
         if (auto* s = std::get_if<container::status_info>(&status.what)) {
           e.runtime_ready = s->runtime_ready;
           e.runtime_message = s->runtime_message;
@@ -295,9 +341,10 @@ class kubelet_shell final : public component<local_kubelet> {
       });
     });
     after(std::chrono::seconds(20), [this, check] {
-      runtime_answered(check, {now(), "no answer from the container runtime", false, false, "", "", ""});
+      runtime_answered(check, {now(), "no answer from the container runtime", false, false, "", "", "", room()});
     });
   }
+  machine_room room() const { return context_->simulated() ? machine_room() : measure_host(options_.log_root + "/.."); }
   void runtime_answered(std::uint64_t check, const runtime_checked& e) {
     if (check != check_) return;
     ++check_;
@@ -357,6 +404,7 @@ class kubelet_shell final : public component<local_kubelet> {
   std::unordered_map<std::uint64_t, std::function<void(const container::reply&)>> replies_;
   std::uint64_t next_ = 1;
   std::uint64_t check_ = 0;
+  std::uint64_t runtime_incarnation_ = 0;
   double event_credit_ = event_burst;
   std::uint64_t event_refilled_us_ = 0;
   node_state node_;

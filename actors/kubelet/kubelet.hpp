@@ -16,8 +16,10 @@ struct kubelet_options {
   node_options node;
   runtime::stable_ref<api::api_server_actor> server;
   runtime::stable_ref<container::runtime_actor> runtime;
-  std::string runtime_name = "hollow";  // scheme of container ids
-  std::string volume_root;              // empty: containers on paper (hollow); else "/var/lib/.../pods"
+  std::string runtime_name = "hollow";     // scheme of container ids
+  std::string volume_root;                 // empty: containers on paper (hollow); else "/var/lib/.../pods"
+  std::string log_root = "/var/log/pods";  // of the pods' logs
+  std::string cgroup_parent;               // of all pods; empty: the runtime's own choice
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
 };
@@ -31,5 +33,7 @@ runtime::child_spec kubelet_child(kubelet_options options, const runtime::stable
 
 /// This machine as a node's capacity and nodeInfo.
 void describe_host(node_options& options);
+/// What is left of it: memory, and the disk where the path lies.
+machine_room measure_host(const std::string& path);
 
 }  // namespace troupe::kubelet

@@ -61,6 +61,15 @@ void put_addresses(json_text& w, const node_options& o) {
   w.close(']');
 }
 
+// Kubernetes' default thresholds (evictionHard: imagefs.available 15 %, nodefs.inodesFree 5 %, memory.available 100Mi)
+// and evictionPressureTransitionPeriod. Images and volumes share a file system here, so the stricter limit counts.
+constexpr double least_disk = 0.15;
+constexpr double least_inodes = 0.05;
+constexpr std::int64_t least_memory = 100ll << 20;
+constexpr std::int64_t pressure_lasts_ms = 300'000;
+// A runtime that is not there is asked again soon.
+constexpr std::int64_t check_again_ms = 1000;
+
 /// What keeps the node from being ready; empty when nothing does.
 std::string trouble(const node_state& s) {
   if (!s.runtime_known) return "container runtime status check may not have completed yet";
@@ -132,7 +141,7 @@ struct node_turn {
   }
   void on(const runtime_checked& e) {
     s.check_under_way = false;
-    s.check_due_ms = now.steady_ms + s.options.status_period * 1000;
+    note_pressure(e.room);
     bool was_good = s.runtime_known && trouble(s).empty();
     auto version = s.runtime.version;
     s.runtime = e;
@@ -140,9 +149,19 @@ struct node_turn {
     bool first = !s.runtime_known;
     s.runtime_known = true;
     bool good = trouble(s).empty();
+    s.check_due_ms = now.steady_ms + (good ? s.options.status_period * 1000 : check_again_ms);
     if (!first && was_good != good)
       emit(node_note{!good, good ? "NodeReady" : "NodeNotReady",
                      "Node " + s.options.name + " status is now: " + (good ? "NodeReady" : "NodeNotReady")});
+  }
+  void on(const runtime_returned&) {
+    emit(node_note{true, "ContainerRuntimeLost", "The container runtime did not answer for a while and is back"});
+    s.check_due_ms = now.steady_ms;
+  }
+  void note_pressure(const machine_room& room) {
+    if (room.disk < least_disk || room.inodes < least_inodes)
+      s.disk_pressure_until_ms = now.steady_ms + pressure_lasts_ms;
+    if (room.memory_bytes < least_memory) s.memory_pressure_until_ms = now.steady_ms + pressure_lasts_ms;
   }
   void on(const node_clock_due&) {
     if (s.wake_ms <= now.steady_ms) s.wake_ms = 0;
@@ -159,8 +178,12 @@ struct node_turn {
     c.message = message;
   }
   void update_conditions() {
-    set("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available");
-    set("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure");
+    bool memory = now.steady_ms < s.memory_pressure_until_ms;
+    set("MemoryPressure", memory, memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
+        memory ? "kubelet has insufficient memory available" : "kubelet has sufficient memory available");
+    bool disk = now.steady_ms < s.disk_pressure_until_ms;
+    set("DiskPressure", disk, disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
+        disk ? "kubelet has disk pressure" : "kubelet has no disk pressure");
     set("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available");
     auto bad = trouble(s);
     set("Ready", bad.empty(), bad.empty() ? "KubeletReady" : "KubeletNotReady",

@@ -69,6 +69,12 @@ struct lease_answered {
   std::uint16_t code = 0;
   MSGPACK_DEFINE(at, code)
 };
+/// What this machine has left. Not known: all of it.
+struct machine_room {
+  double disk = 1, inodes = 1;            // shares that are free, where pods and images lie
+  std::int64_t memory_bytes = INT64_MAX;  // available
+  MSGPACK_DEFINE(disk, inodes, memory_bytes)
+};
 /// Answer to check_runtime.
 struct runtime_checked {
   moment at;
@@ -76,15 +82,21 @@ struct runtime_checked {
   bool runtime_ready = false, network_ready = false;
   std::string runtime_message, network_message;
   std::string version;  // "containerd://1.6.20"
-  MSGPACK_DEFINE(at, error, runtime_ready, network_ready, runtime_message, network_message, version)
+  machine_room room;
+  MSGPACK_DEFINE(at, error, runtime_ready, network_ready, runtime_message, network_message, version, room)
+};
+/// The runtime was out of sight and has come back.
+struct runtime_returned {
+  moment at;
+  MSGPACK_DEFINE(at)
 };
 /// Answer to wake_node.
 struct node_clock_due {
   moment at;
   MSGPACK_DEFINE(at)
 };
-using node_event =
-    std::variant<node_started, node_answered, node_patched, lease_answered, runtime_checked, node_clock_due>;
+using node_event = std::variant<node_started, node_answered, node_patched, lease_answered, runtime_checked,
+                                node_clock_due, runtime_returned>;
 
 // -- effects
 
@@ -145,6 +157,8 @@ struct node_state {
   bool check_under_way = false;
   std::int64_t check_due_ms = 0;
   runtime_checked runtime;
+  // Pressure lasts until so long after its last sight. Steady milliseconds; 0: none.
+  std::int64_t disk_pressure_until_ms = 0, memory_pressure_until_ms = 0;
   std::vector<std::pair<std::string, node_condition>> conditions;
   bool patch_under_way = false;
   std::int64_t report_due_ms = 0;  // when the status is written though nothing changed

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "actors/kubelet/environment.hpp"
+#include "actors/kubelet/termination_message.hpp"
 #include "actors/kubelet/volumes.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
@@ -31,13 +32,17 @@ std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? 
 class worker final : public component<worker_actor> {
  public:
   worker(caf::actor_config& settings, std::string uid, std::shared_ptr<const worker_context> context)
-      : component(settings, ""), uid_(std::move(uid)), context_(std::move(context)), trace_(*this) {
+      : component(settings, ""), uid_(std::move(uid)), context_(std::move(context)), trace_(*this, "kubelet/pod") {
     state_.options = context_->pod;
+    trace_.begin_with(context_->pod);
   }
 
   behavior_type make_behavior() override {
     send_to(context_->runtime.handle(), container::subscribe{uid_, false});
     send_to(context_->kubelet, worker_up{uid_});
+    // A simulated runtime that ends takes its pods along; a driver leaves them.
+    if (!context_->simulated())
+      context_->runtime.observe(*this, [this](const supervision::ref_changed& m) { on_runtime(m); });
     return {[this](const pod_update& m) { on_update(m); },
             [this](const api_answer& m) { take(calls_, m.token, m.answer); },
             [this](const container::reply& m) { take(replies_, m.id, m); },
@@ -58,7 +63,11 @@ class worker final : public component<worker_actor> {
 
   void feed(const pod_event& what) {
     if (state_.finished) return;
-    auto out = trace::traced_step(trace_, state_, what, [](pod_state& s, const pod_event& e) { return step(s, e); });
+    std::vector<trace::cause> causes;
+    if (auto* seen = trace_.on() ? std::get_if<pod_observed>(&what) : nullptr)
+      causes = trace::caused_by(seen->pod->revision);
+    auto out = trace::traced_step(
+        trace_, state_, what, [](pod_state& s, const pod_event& e) { return step(s, e); }, causes);
     for (auto& one : out) std::visit([this](auto& x) { perform(x); }, one);
   }
 
@@ -73,14 +82,33 @@ class worker final : public component<worker_actor> {
 
   void ask(container::operation what, replied on_done) {
     auto id = next_++;
+    if (recorder()) on_done = recorded(id, what, std::move(on_done));
     replies_.emplace(id, std::move(on_done));
     send_to(context_->runtime.handle(), container::request{id, std::move(what)});
+  }
+
+  /// The runtime's operation as a hop of its own, once it has answered.
+  replied recorded(std::uint64_t id, const container::operation& what, replied on_done) {
+    auto name = std::visit([](const auto& one) { return trace::type_name<std::decay_t<decltype(one)>>(); }, what);
+    trace::hop made;
+    made.component = context_->runtime.name();
+    made.time_us = steady_now_us();
+    made.what = name;
+    made.subject = state_.plan.namespace_name + "/" + state_.plan.name;
+    made.uid = uid_;
+    made.id = id;
+    made.causes.push_back({"step", path(), last_step()});
+    return [this, made = std::move(made), on_done = std::move(on_done)](const container::reply& answer) mutable {
+      made.marks.emplace_back(answer.error.ok() ? "done" : "failed", steady_now_us());
+      recorder()->add(made);
+      on_done(answer);
+    };
   }
 
   void call(api::request request, answered on_done) {
     auto token = next_++;
     calls_.emplace(token, std::move(on_done));
-    send_to(context_->kubelet, api_call{token, std::move(request)});
+    send_to(context_->kubelet, api_call{token, std::move(request), last_step()});
   }
 
   std::string target(std::string_view subresource = {}) const {
@@ -113,9 +141,27 @@ class worker final : public component<worker_actor> {
       feed(pod_vanished{now()});
   }
 
+  /// The driver ended or is there again: what it was asked will not be answered, and it knows no subscribers.
+  void on_runtime(const supervision::ref_changed& m) {
+    if (m.up && m.incarnation > runtime_incarnation_) {
+      bool another = runtime_incarnation_ > 0;
+      runtime_incarnation_ = m.incarnation;
+      if (!another || state_.finished) return;
+      send_to(context_->runtime.handle(), container::subscribe{uid_, false});
+      return perform(list_runtime{});
+    }
+    if (m.up) return;
+    auto lost = std::move(replies_);
+    replies_.clear();
+    for (auto& [id, on_done] : lost)
+      on_done({id, {container::fault::unavailable, "the driver of the container runtime ended"}, container::done{}});
+  }
+
   void on_happenings(const container::happenings& m) {
     if (m.lost) return perform(list_runtime{});
-    feed(runtime_changed{now(), m.sandboxes, m.containers, m.gone});
+    runtime_changed e{now(), m.sandboxes, m.containers, m.gone};
+    for (auto& one : e.containers) add_message(one, context_->volume_root);
+    feed(e);
   }
 
   // -- effects
@@ -126,6 +172,7 @@ class worker final : public component<worker_actor> {
       if (auto* list = std::get_if<container::pod_list>(&r.what)) {
         e.sandboxes = list->sandboxes;
         e.containers = list->containers;
+        for (auto& one : e.containers) add_message(one, context_->volume_root);
       }
       feed(e);
     });
@@ -243,6 +290,7 @@ class worker final : public component<worker_actor> {
     if (error.empty() && doc) {
       auto hosts = make_hosts_file(**doc, context_->volume_root, state_.ips, context_->node.cluster_domain);
       if (!hosts.empty()) in.extra_mounts.push_back({"/etc/hosts", hosts, false, false, {}});
+      if (!context_->simulated()) add_message_mount(**doc, in);
       auto config = build_container(**doc, context_->node, in);
       if (config) {
         if (sandbox_.uid.empty()) sandbox_ = build_sandbox(**doc, context_->node, state_.sandbox_attempt);
@@ -256,6 +304,12 @@ class worker final : public component<worker_actor> {
       error = config.error().message;
     }
     feed(container_created{now(), {container::fault::invalid_argument, error}, true, e.container, {}});
+  }
+
+  void add_message_mount(const document& doc, container_inputs& in) {
+    auto where = find_container(doc, in.name).termination_message_path();
+    auto file = where.empty() ? std::string() : make_message_file(context_->volume_root, uid_, in.name, in.attempt);
+    if (!file.empty()) in.extra_mounts.push_back({std::string(where), file, false, false, {}});
   }
 
   void perform(const start_container& e) {
@@ -345,6 +399,7 @@ class worker final : public component<worker_actor> {
     auto body = "{\"metadata\":{\"uid\":\"" + uid_ + "\"},\"status\":" + e.status + "}";
     call(runtime::patch(target("status"), std::move(body), "application/strategic-merge-patch+json"),
          [this](const api::response& answer) {
+           if (!answer.error.ok()) log(log_level::warn, "kubelet.status_not_written", answer.error.message);
            feed(status_written{now(), code_of(answer)});
          });
   }
@@ -373,6 +428,7 @@ class worker final : public component<worker_actor> {
   }
 
   void perform(const pod_finished&) {
+    if (!context_->simulated()) remove_logs(uid_, context_->node.log_root);
     send_to(context_->runtime.handle(), container::subscribe{uid_, true});
     send_to(context_->kubelet, worker_done{uid_});
   }
@@ -440,6 +496,7 @@ class worker final : public component<worker_actor> {
   std::unordered_map<std::uint64_t, answered> calls_;
   std::unordered_map<std::uint64_t, replied> replies_;
   std::uint64_t next_ = 1;
+  std::uint64_t runtime_incarnation_ = 0;
   trace::core_trace trace_;
 };
 

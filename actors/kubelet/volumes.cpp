@@ -85,6 +85,8 @@ struct collector {
       if (s.has_config_map())
         bad = take_source(false, s.config_map().name(), s.config_map().optional(), s.config_map().items(), mode);
       if (s.has_downward_api()) bad = take_fields(s.downward_api().items(), mode);
+      // Tokens are made by TokenRequest, which the api_server does not serve.
+      if (s.has_service_account_token()) bad = "service account tokens are not supported by this kubelet";
       if (s.has_cluster_trust_bundle()) bad = "cluster trust bundles are not supported by this kubelet";
       if (!bad.empty()) return bad;
     }
@@ -128,12 +130,19 @@ std::string check_host_path(const core_v1::host_path_volume_source_view& source)
   return {};
 }
 
+/// Something is mounted there: another incarnation was here before.
+bool is_mount_point(const fs::path& at) {
+  struct stat own {
+  }, parent{};
+  return stat(at.c_str(), &own) == 0 && stat(at.parent_path().c_str(), &parent) == 0 && own.st_dev != parent.st_dev;
+}
+
 std::string make_empty_dir(const volume_view& v, const fs::path& at) {
   std::error_code bad;
   fs::create_directories(at, bad);
   if (bad) return "cannot make " + at.string() + ": " + bad.message();
   chmod(at.c_str(), 0777);
-  if (v.empty_dir().medium() != "Memory") return {};
+  if (v.empty_dir().medium() != "Memory" || is_mount_point(at)) return {};
   if (mount("tmpfs", at.c_str(), "tmpfs", 0, "mode=0777") != 0) return "cannot mount a tmpfs at " + at.string();
   return {};
 }
@@ -238,6 +247,13 @@ void remove_volumes(const std::string& pod_uid, const std::string& root) {
   auto at = fs::path(root) / pod_uid;
   for (auto& one : fs::directory_iterator(at / "volumes", bad)) umount2(one.path().c_str(), MNT_DETACH);
   fs::remove_all(at, bad);
+}
+
+void remove_logs(const std::string& pod_uid, const std::string& log_root) {
+  if (pod_uid.empty()) return;
+  std::error_code bad;
+  for (auto& one : fs::directory_iterator(log_root, bad))
+    if (one.path().filename().string().ends_with("_" + pod_uid)) fs::remove_all(one.path(), bad);
 }
 
 }  // namespace troupe::kubelet

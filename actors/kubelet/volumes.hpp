@@ -26,4 +26,7 @@ std::string make_hosts_file(const document& pod, const std::string& root, const 
 /// Unmounts and removes what make_volumes made.
 void remove_volumes(const std::string& pod_uid, const std::string& root);
 
+/// Removes the folder of the pod's logs, "NAMESPACE_NAME_UID" below `log_root`.
+void remove_logs(const std::string& pod_uid, const std::string& log_root);
+
 }  // namespace troupe::kubelet

@@ -26,6 +26,7 @@ struct options {
   std::size_t slice_pods = 64;           // pods tried in one step
   std::size_t slice_hints = 512;         // unschedulable pods judged anew in one step
   std::size_t min_feasible_nodes = 100;  // minFeasibleNodesToFind
+  MSGPACK_DEFINE(queue, max_bindings, slice_nodes, slice_pods, slice_hints, min_feasible_nodes)
 };
 
 // -- events. `at_ms` is a steady clock's milliseconds.

@@ -6,15 +6,14 @@
 #include "messages/api_server.hpp"
 #include "runtime/config.hpp"
 #include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/machine.hpp"
 #include "runtime/supervisor.hpp"
 
 namespace troupe::runtime {
 
-/// Settles nodes.runtime "auto" and refuses what this machine cannot do.
-status check_runtime(configuration& config);
-
-/// One supervisor child a node: "hollow-0", "hollow-1", ... Kubelets are entered into the directory.
-std::vector<child_spec> node_children(caf::actor_system& system, const configuration& config,
+/// What the machine's nodes share, first, then one supervisor child a node ("hollow-0", ...). Kubelets are entered into
+/// the directory.
+std::vector<child_spec> node_children(caf::actor_system& system, const configuration& config, const machine& host,
                                       const stable_ref<api::api_server_actor>& server, kubelet_directory& kubelets);
 
 }  // namespace troupe::runtime

@@ -16,9 +16,6 @@ struct ZSTD_CCtx_s;
 
 namespace troupe::trace {
 
-/// The object's JSON as it may stand in a trace: a Secret without its data.
-std::string traceable_json(const object& one);
-
 /// Used by the recorder's thread only.
 class segment_writer {
  public:
@@ -29,8 +26,8 @@ class segment_writer {
 
   /// Makes the directory, counts what is there and opens the first segment.
   status start();
-  /// Writes the objects this segment does not have yet, then the frame.
-  void write(std::string_view frame, const std::vector<object_ptr>& objects);
+  /// Writes the objects and the layout that this segment does not have yet, then the frames.
+  void write(std::string_view frames, const std::vector<object_ptr>& objects, const core_layout* layout = nullptr);
   /// Everything written so far can be read, also if the process ends now.
   void flush();
   /// Ends the segment and begins the next when it is large enough; true when it did.
@@ -56,6 +53,7 @@ class segment_writer {
   std::deque<std::pair<std::string, std::uint64_t>> closed_;  // path and size, oldest first
   std::uint64_t closed_bytes_ = 0;
   std::set<object_reference> written_;
+  std::set<std::uint64_t> layouts_;  // written to this segment
 };
 
 }  // namespace troupe::trace

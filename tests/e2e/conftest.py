@@ -1,6 +1,7 @@
 """Fixtures: a real `troupe up`, driven by unmodified kubectl."""
 import base64
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import http.client
 
@@ -40,14 +42,75 @@ def eventually(check, seconds=20, every=0.05):
     raise AssertionError(f"not so after {seconds} s: {last!r}")
 
 
-class Cluster:
-    """One `troupe up` process with its data directory."""
+class Sandbox:
+    """A machine within this one: a network and mounts of its own, so that nothing a test does reaches the host."""
 
-    def __init__(self, directory, runtime="hollow", nodes=1, extra=()):
+    def __init__(self):
+        # /run is private; cgroups are the host's, each cluster has its own parent there.
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c",
+             "ip link set lo up && mount -t tmpfs tmpfs /run && echo ready && exec sleep 3600"], stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+
+    def wrap(self, command):
+        """The command as it runs in here; the process is the command itself."""
+        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", *map(str, command)]
+
+    def run(self, *command, check=True, timeout=60, **options):
+        done = subprocess.run(self.wrap(command), capture_output=True, text=True, timeout=timeout, **options)
+        assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def connect(self, host, port, timeout=30):
+        """A socket of this network, for use anywhere: a socket stays where it was made."""
+        made = []
+
+        def within():
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open(f"/proc/{self.holder.pid}/ns/net") as network:
+                if libc.setns(network.fileno(), 0x40000000) != 0:  # of this thread only
+                    made.append(OSError(ctypes.get_errno(), "setns"))
+                    return
+            try:
+                made.append(socket.create_connection((host, port), timeout))
+            except OSError as error:
+                made.append(error)
+        thread = threading.Thread(target=within)
+        thread.start()
+        thread.join()
+        if isinstance(made[0], Exception):
+            raise made[0]
+        return made[0]
+
+    def http(self, host, port, path="/"):
+        connection = http.client.HTTPConnection(host, port, timeout=5)
+        connection.sock = self.connect(host, port, 5)
+        try:
+            connection.request("GET", path, headers={"Connection": "close"})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+
+
+def may_skip_root_tests():
+    """Without root the tests with real containers are left out, but never where their result is counted on."""
+    return os.geteuid() != 0 and not os.environ.get("CI") and not os.environ.get("TROUPE_REQUIRE_ROOT")
+
+
+class Cluster:
+    """One `troupe up` process with its data directory; in a Sandbox when one is given."""
+
+    def __init__(self, directory, runtime="hollow", nodes=1, extra=(), sandbox=None):
+        self.sandbox = sandbox
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.kubeconfig = self.directory / "kubeconfig"
-        self.port = free_port()
+        self.port = 6443 if sandbox else free_port()
         self.arguments = [
             str(TROUPE), "up", "--data-dir", str(self.data), "--listen", f"127.0.0.1:{self.port}",
             "--kubeconfig", str(self.kubeconfig), "--runtime", runtime, "--nodes", str(nodes),
@@ -57,10 +120,13 @@ class Cluster:
 
     def start(self, wait=True):
         self.log_file = open(self.log, "ab")
-        self.process = subprocess.Popen(self.arguments, stdout=self.log_file, stderr=self.log_file, cwd=self.directory)
+        self.process = subprocess.Popen(self.wrap(self.arguments), stdout=self.log_file, stderr=self.log_file, cwd=self.directory)
         if wait:
             eventually(self.ready, 60)
         return self
+
+    def wrap(self, command):
+        return self.sandbox.wrap(command) if self.sandbox else [str(word) for word in command]
 
     def ready(self):
         if self.process.poll() is not None:
@@ -96,11 +162,36 @@ class Cluster:
 
     def http(self, method, path, body=None, content_type="application/json", context=None, headers=None):
         """One request over HTTP/1.1 with the administrator's certificate: (status, text)."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context or self.tls(), timeout=30)
+        context = context or self.tls()
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
+        if self.sandbox:
+            connection.sock = context.wrap_socket(self.sandbox.connect("127.0.0.1", self.port), server_hostname="127.0.0.1")
         try:
             connection.request(method, path, body, {"Content-Type": content_type, **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def headers(self, method, path, body=None, headers=None):
+        """The answer's headers by lower-case name, each a list."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls(), timeout=30)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+            found = {}
+            for name, value in connection.getresponse().getheaders():
+                found.setdefault(name.lower(), []).append(value)
+            return found
+        finally:
+            connection.close()
+
+    def watch(self, path, count):
+        """The first events of a watch."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls(), timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return [json.loads(answer.readline()) for _ in range(count)]
         finally:
             connection.close()
 
@@ -112,8 +203,8 @@ class Cluster:
     def kubectl(self, *arguments, version="v35", check=True, stdin=None, timeout=60):
         """Runs a real kubectl and returns what it printed (standard output, or both when it failed and check is off)."""
         tool = ROOT / "build" / "tools" / version / "kubectl"
-        done = subprocess.run([str(tool), "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(self.directory / "cache" / version),
-                               *arguments], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=self.directory)
+        done = subprocess.run(self.wrap([tool, "--kubeconfig", self.kubeconfig, "--cache-dir", self.directory / "cache" / version,
+                                         *arguments]), input=stdin, capture_output=True, text=True, timeout=timeout, cwd=self.directory)
         if check:
             assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
             return done.stdout

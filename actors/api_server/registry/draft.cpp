@@ -99,7 +99,8 @@ result<change_plan> plan_update(const attempt& a, const object_ptr& current, con
     if (auto no = check_escalation(a.host.judge(), context, &old, next.root()); !no.ok()) return no;
   if (auto no = prepare_for_update(admission, old, next); !no.ok()) return no;
   if (auto no = allocate(admission, operation::update, &old, &next); !no.ok()) return no;
-  bump_generation(next, old, context.info().type);
+  // A status tells of the specification, it does not change it.
+  if (context.subresource_name() != "status") bump_generation(next, old, context.info().type);
   collect_warnings(admission, next.root());
   auto causes = validate_update(admission, old, next.root());
   if (!causes.empty()) return refused(context, context.name, std::move(causes));

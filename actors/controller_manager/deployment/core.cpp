@@ -92,6 +92,7 @@ std::vector<effect> deployment_core::reconcile(const controller::key_due& due, c
     ensure_current_set(now);
     now.out.clear();
     now.creating = false;
+    now.new_revision = now.new_collisions = 0;
     update_deployment_status(now);
     return std::move(now.out);
   }

@@ -11,6 +11,9 @@
 
 namespace troupe::controllers {
 
+/// Annotation of a Deployment and its ReplicaSets: which version of the template it is, from 1.
+constexpr const char* revision_key = "deployment.kubernetes.io/revision";
+
 /// A ReplicaSet of the Deployment, decoded, with the size it is to have.
 struct rollout_set {
   object_ptr object;
@@ -36,6 +39,8 @@ struct rollout {
   std::string creation_failure;                    // why the last attempt to make it failed
   bool creating = false;                           // it is made in this turn
   std::int64_t creating_replicas = 0;
+  std::int64_t new_revision = 0;    // to be noted at the Deployment; 0: it is there
+  std::int64_t new_collisions = 0;  // to be its status.collisionCount; 0: unchanged
   std::vector<controller::effect> out;
 
   rollout(const controller::key_due& due, object_ptr one);
@@ -61,7 +66,8 @@ void scale_sets(rollout& now);
 void clean_history(rollout& now);
 /// Orders the change of a ReplicaSet's size, with its annotations.
 void resize(rollout& now, rollout_set& one, std::int64_t replicas);
-/// Orders a status update when it differs.
+/// Orders the update of the Deployment's status, revision and collision count when any of them differs. It is one
+/// write, as upstream's: the status strategy keeps new annotations.
 void update_deployment_status(rollout& now);
 
 /// The hash that names a template's ReplicaSet (label pod-template-hash).

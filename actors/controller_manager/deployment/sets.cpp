@@ -12,7 +12,6 @@
 namespace troupe::controllers {
 namespace {
 
-constexpr const char* revision_key = "deployment.kubernetes.io/revision";
 constexpr const char* desired_key = "deployment.kubernetes.io/desired-replicas";
 constexpr const char* max_key = "deployment.kubernetes.io/max-replicas";
 constexpr const char* hash_label = "pod-template-hash";
@@ -51,12 +50,7 @@ void keep_revisions(rollout& now, std::int64_t revision) {
     now.out.emplace_back(
         merge_patch(sets_path(now) + "/" + std::string(now.current->object->name), body, deployment_core::sets));
   }
-  if (now.deployment.metadata().annotations().get(revision_key) != text) {
-    auto body = fmt::format(R"({{"metadata":{{"annotations":{{"{}":"{}"}}}}}})", revision_key, text);
-    auto path =
-        collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
-    now.out.emplace_back(merge_patch(path, body, deployment_core::deployments));
-  }
+  if (now.deployment.metadata().annotations().get(revision_key) != text) now.new_revision = revision;
 }
 
 void order_new_set(rollout& now, std::int64_t revision) {
@@ -158,10 +152,7 @@ void ensure_current_set(rollout& now) {
   for (const auto& one : now.sets)
     if (one->object->name == name) {
       // The name is taken by another template: count the collision, which changes the hash.
-      auto path =
-          collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
-      auto body = fmt::format(R"({{"status":{{"collisionCount":{}}}}})", now.deployment.status().collision_count() + 1);
-      now.out.emplace_back(merge_patch(path + "/status", body, deployment_core::deployments));
+      now.new_collisions = now.deployment.status().collision_count() + 1;
       return;
     }
   now.creating = true;

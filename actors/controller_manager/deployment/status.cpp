@@ -191,11 +191,14 @@ void update_deployment_status(rollout& now) {
               old.ready_replicas() == sum.ready && old.available_replicas() == sum.available &&
               old.unavailable_replicas() == unavailable && old.terminating_replicas(-1) == sum.terminating &&
               old.observed_generation() == generation && same_conditions(now, all);
-  if (same) return;
-  document body;
-  body.make_object(body.root());
+  if (same && now.new_revision == 0 && now.new_collisions == 0) return;
+  auto body = decode(*now.object);  // whole: the controller's role has no patch of deployments
+  if (now.new_revision != 0)
+    apps_v1::deployment_view(body).mutable_metadata().mutable_annotations().set(revision_key,
+                                                                                std::to_string(now.new_revision));
   auto& status = body.set(body.root(), "status");
-  body.make_object(status);
+  if (!status.is_object()) body.make_object(status);
+  if (now.new_collisions != 0) body.set(status, "collisionCount", now.new_collisions);
   body.set(status, "observedGeneration", generation);
   body.set(status, "replicas", sum.replicas);
   body.set(status, "updatedReplicas", sum.updated);
@@ -206,7 +209,7 @@ void update_deployment_status(rollout& now) {
   write_conditions(body, status, all);
   auto path =
       collection_path("apps/v1", now.object->namespace_name, "deployments") + "/" + std::string(now.object->name);
-  auto order = merge_patch(path + "/status", to_json(body.root()), deployment_core::deployments);
+  auto order = replace(path + "/status", to_json(body.root()), deployment_core::deployments);
   order.tolerated = {reason::not_found};
   now.out.emplace_back(std::move(order));
 }

@@ -60,7 +60,10 @@ std::vector<effect> node_lifecycle_core::observe(const controller::object_change
   auto node = change.now ? std::string(change.now->node_name) : std::string();
   if (known != node_of_.end() && known->second != node) {
     pods_on_[known->second].erase(change.key);
-    if (pods_on_[known->second].empty()) pods_on_.erase(known->second);
+    if (pods_on_[known->second].empty()) {
+      pods_on_.erase(known->second);
+      missing_since_ms_.erase(known->second);
+    }
     node_of_.erase(known);
   }
   if (node.empty()) return {};

@@ -211,10 +211,9 @@ void replicaset_core::update_status(turn& now, bool failing) {
               old.available_replicas() == available && old.terminating_replicas(-1) == terminating &&
               old.observed_generation() == now.set.metadata().generation() && was_failing == failing;
   if (same) return;
-  document body;
-  body.make_object(body.root());
+  auto body = decode(*now.object);  // whole: the controller's role has no patch of replicasets/status
   auto& status = body.set(body.root(), "status");
-  body.make_object(status);
+  if (!status.is_object()) body.make_object(status);
   body.set(status, "replicas", total);
   body.set(status, "fullyLabeledReplicas", labelled);
   body.set(status, "readyReplicas", ready);
@@ -236,7 +235,7 @@ void replicaset_core::update_status(turn& now, bool failing) {
   }
   auto path =
       collection_path("apps/v1", now.object->namespace_name, "replicasets") + "/" + std::string(now.object->name);
-  auto order = merge_patch(path + "/status", to_json(body.root()), sets, tag_status);
+  auto order = replace(path + "/status", to_json(body.root()), sets, tag_status);
   order.tolerated = {reason::not_found};
   now.out.emplace_back(std::move(order));
 }

@@ -27,11 +27,11 @@ std::vector<controller::effect> root_ca_core::reconcile(const controller::key_du
   if (!space || !is_active_namespace(*space)) return {};
   auto found = view.find(maps, due.key + "/" + map_name);
   document body;
-  body.make_object(body.root());
   if (found) {
-    auto content = decode(*found);
-    if (core_v1::config_map_view(content).data().get("ca.crt") == authority_) return {};
+    body = decode(*found);
+    if (core_v1::config_map_view(body).data().get("ca.crt") == authority_) return {};
   } else {
+    body.make_object(body.root());
     body.set(body.root(), "apiVersion", "v1");
     body.set(body.root(), "kind", "ConfigMap");
   }
@@ -39,7 +39,7 @@ std::vector<controller::effect> root_ca_core::reconcile(const controller::key_du
   if (!found) wanted.mutable_metadata().set_name(map_name);
   wanted.mutable_data().set("ca.crt", authority_);
   auto collection = collection_path("v1", due.key, "configmaps");
-  if (found) return {merge_patch(collection + "/" + map_name, to_json(body.root()), maps)};
+  if (found) return {replace(collection + "/" + map_name, to_json(body.root()), maps)};
   auto order = create(collection, to_json(body.root()), maps);
   order.tolerated = {reason::already_exists};
   return {std::move(order)};

@@ -88,9 +88,11 @@ struct setup {
     ref.set_target(server);
     auto server_ref = ref;
     auto notes = book;
+    controller_options how;
+    how.account = "copy-controller";
     root = spawn_supervisor(world.system(), "root", {child<controller_actor>("copier", [=](caf::actor_system& system) {
-                              return spawn_controller(system, server_ref,
-                                                      [notes] { return std::make_unique<copier>(notes); });
+                              return spawn_controller(
+                                  system, server_ref, [notes] { return std::make_unique<copier>(notes); }, how);
                             })});
     world.run_until_idle();
   }
@@ -131,7 +133,13 @@ TEST_CASE("nothing is decided before the first list is complete") {
   s.deliver({bookmark(2, true)});
   CHECK(s.told() == "look default/a;");
   REQUIRE(s.writes.size() == 1);
-  CHECK(s.writes[0].request.user->name == "system:kube-controller-manager");
+  // Who watches is shared by all controllers; who writes is the controller's own account.
+  CHECK(s.watcher.request.user->name == "system:kube-controller-manager");
+  CHECK(s.watcher.request.user->groups == std::vector<std::string>{"system:authenticated"});
+  CHECK(s.writes[0].request.user->name == "system:serviceaccount:kube-system:copy-controller");
+  CHECK(s.writes[0].request.user->groups == std::vector<std::string>{"system:serviceaccounts",
+                                                                     "system:serviceaccounts:kube-system",
+                                                                     "system:authenticated"});
   CHECK(s.writes[0].request.user_agent == "kube-controller-manager/copier");
 }
 
@@ -225,14 +233,22 @@ TEST_CASE("a recorded controller replays in a fresh core, a changed one is found
     s.world.run_for(1s);
     (*recorder)->flush();
   }
-  copier fresh(nullptr);
-  auto good = trace::replay_controller(place, "root/copier", fresh);
-  CHECK(good.problem == "");
-  CHECK(good.matched);
-  CHECK(good.events >= 8);
-  copier changed(nullptr, true);
-  auto bad = trace::replay_controller(place, "root/copier", changed);
-  CHECK_FALSE(bad.matched);
-  CHECK(bad.problem.find("/wrong") != std::string::npos);
+  auto replay = [&](bool changed) {
+    trace::replay_registry cores;
+    cores.add(trace::make_replayable_controller(
+        "copier", [changed](std::string_view) { return std::make_unique<copier>(nullptr, changed); }));
+    auto report = trace::replay(place, cores);
+    REQUIRE(report.problem == "");
+    REQUIRE(report.components.size() == 1);
+    return report;
+  };
+  auto good = replay(false);
+  CHECK(good.components[0].problem == "");
+  CHECK(good.matched());
+  CHECK(good.components[0].component == "root/copier");
+  CHECK(good.components[0].events >= 8);
+  auto bad = replay(true);
+  CHECK_FALSE(bad.matched());
+  CHECK(bad.components[0].problem.find("/wrong") != std::string::npos);
   std::filesystem::remove_all(place);
 }

@@ -114,6 +114,22 @@ TEST_CASE("a Deployment makes a ReplicaSet that its own selector finds") {
   CHECK(text(made, {"metadata", "annotations", "deployment.kubernetes.io/revision"}) == "1");
 }
 
+TEST_CASE("a Deployment's status and revision are one write, of the whole object on the version that was seen") {
+  deployment_core core;
+  stage on(core);
+  auto seen = on.put(0, deployment(4, "i:1"));
+  auto effects = on.turn("n/web");
+  auto sent = stage::writes(effects);
+  CHECK(count(sent, "PUT /apis/apps/v1/namespaces/n/deployments/web/status") == 1);
+  CHECK(std::count_if(sent.begin(), sent.end(),
+                      [](const std::string& one) { return one.find("/deployments/") != std::string::npos; }) == 1);
+  auto written = stage::body(effects, "/deployments/web/status");
+  CHECK(text(written, {"metadata", "annotations", "deployment.kubernetes.io/revision"}) == "1");
+  CHECK(text(written, {"metadata", "resourceVersion"}) == std::to_string(seen->revision));
+  CHECK(text(written, {"status", "observedGeneration"}) == "1");
+  CHECK(text(written, {"spec", "replicas"}) == "4");
+}
+
 TEST_CASE("a rolling update keeps within surge and availability") {
   deployment_core core;
   stage on(core);
