@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/commands.hpp"
 #include "cli/kubectl/kubectl.hpp"
 #include "runtime/placement/replays.hpp"

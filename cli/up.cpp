@@ -4,6 +4,8 @@
 #include <iostream>
 #include <memory>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/commands.hpp"
 #include "runtime/config.hpp"
 #include "runtime/log.hpp"

@@ -2,6 +2,7 @@
 #include "actors/scheduler/scheduler.hpp"
 
 #include "actors/scheduler/decode.hpp"
+#include "messages/text_search.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
 #include "runtime/event_recorder.hpp"
@@ -17,7 +18,7 @@ enum token : std::uint64_t { token_slice = 1, token_wake = 2 };
 
 /// The text behind a key's first occurrence up to the next comma or brace.
 std::string_view text_after(std::string_view json, std::string_view key) {
-  auto at = json.find(key);
+  auto at = find_text(json, key);
   if (at == json.npos) return {};
   auto rest = json.substr(at + key.size());
   return rest.substr(0, rest.find_first_of(",}"));
@@ -27,7 +28,7 @@ std::string_view text_after(std::string_view json, std::string_view key) {
 bool matters(const object_ptr& before, const object_ptr& now) {
   if (!before || before->node_name.empty() || before->node_name != now->node_name) return true;
   auto json = now->json.view();
-  if (json.find("\"phase\":\"Succeeded\"") != json.npos || json.find("\"phase\":\"Failed\"") != json.npos) return true;
+  if (has_text(json, "\"phase\":\"Succeeded\"") || has_text(json, "\"phase\":\"Failed\"")) return true;
   constexpr std::string_view generation = "\"generation\":";
   return text_after(before->json.view(), generation) != text_after(json, generation);
 }
