@@ -80,7 +80,10 @@ impersonation read_impersonation(const request& incoming) {
     if (!name.starts_with(extra_header)) continue;
     std::string key = extra_key(std::string_view(name).substr(extra_header.size()));
     auto found = std::find_if(out.extra.begin(), out.extra.end(), [&](auto& pair) { return pair.first == key; });
-    if (found == out.extra.end()) found = out.extra.insert(out.extra.end(), {std::move(key), {}});
+    if (found == out.extra.end()) {
+      out.extra.emplace_back(std::move(key), std::vector<std::string_view>());
+      found = std::prev(out.extra.end());
+    }
     found->second.push_back(value);
   }
   return out;
