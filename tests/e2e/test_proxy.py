@@ -299,3 +299,16 @@ def test_without_the_right_there_is_no_proxy_and_the_log_says_so(own_network, tm
     assert "root/kube_proxy" not in {a["path"] for a in cluster.get("/debug/troupe/actors")["actors"]}
     assert cluster.stop() == 0
     assert cluster.log.read_text().count("kube_proxy.off") == 1
+
+
+def test_a_balanced_service_answers_at_the_nodes_address(own_network, tmp_path):
+    cluster = ProxyCluster(tmp_path, own_network)
+    cluster.arguments += ["--set", "cloud.provider=local"]
+    cluster.start()
+    cluster.service("balanced", "10.96.3.1", type="LoadBalancer")
+    cluster.endpoints("balanced", PODS)
+    ingress = eventually(lambda: cluster.get(f"{SERVICES}/balanced")["status"]["loadBalancer"]["ingress"])
+    node = cluster.get("/api/v1/nodes/hollow-0")["status"]["addresses"]
+    assert ingress[0]["ip"] == next(a["address"] for a in node if a["type"] == "InternalIP")
+    served(own_network.client, ingress[0]["ip"], 80, NAMES)
+    assert cluster.stop() == 0
