@@ -64,7 +64,8 @@ made_api_server make_api_server(caf::actor_system& system, const std::string& pa
   shared->proxy = with.proxy;
   shared->stop_stream = with.stop_stream;
   shared->extra = with.extra;
-  shared->server_address = with.advertise_address + ":" + std::to_string(with.advertise_port);
+  shared->server_address = (with.advertise_address.empty() ? "127.0.0.1" : with.advertise_address) + ":" +
+                           std::to_string(with.advertise_port);
   auto children = cacher_children(system, path, *shared);
   std::vector<runtime::any_ref> workers;
   for (std::size_t i = 0; i < with.workers; ++i) {

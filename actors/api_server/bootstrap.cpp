@@ -3,6 +3,7 @@
 
 #include "actors/api_server/access/access.hpp"
 #include "actors/api_server/registry/object_text.hpp"
+#include "messages/schema/codec.hpp"
 
 namespace troupe::api {
 
@@ -29,33 +30,42 @@ std::string priority_json(std::string_view name, std::string_view value, std::st
          std::string(description) + "\"}";
 }
 
-std::vector<std::string> system_objects(const bootstrap_options& options) {
-  auto port = std::to_string(options.advertise_port);
-  const auto& address = options.advertise_address;
-  std::vector<std::string> all = {
+std::vector<std::string> system_classes() {
+  return {
       priority_json("system-node-critical", "2000001000",
                     "Used for system critical pods that must not be moved from their current node."),
       priority_json("system-cluster-critical", "2000000000",
                     "Used for system critical pods that must run in the cluster, but can be moved to another node if "
-                    "necessary."),
-      R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"kubernetes","namespace":"default","labels":)"
-      R"({"component":"apiserver","provider":"kubernetes"}},"spec":{"type":"ClusterIP","clusterIP":"10.96.0.1",)"
-      R"("sessionAffinity":"None","ports":[{"name":"https","port":443,"protocol":"TCP","targetPort":)" +
-          port + "}]}}"};
-  // A loopback address is nobody's endpoint (validation says so too): the Service then has none.
-  if (address.starts_with("127.") || address == "::1") return all;
-  all.push_back(
-      R"({"apiVersion":"v1","kind":"Endpoints","metadata":{"name":"kubernetes","namespace":"default","labels":)"
-      R"({"endpointslice.kubernetes.io/skip-mirror":"true"}},"subsets":[{"addresses":[{"ip":")" +
-      address + R"("}],"ports":[{"name":"https","port":)" + port + R"(,"protocol":"TCP"}]}]})");
-  all.push_back(
-      R"({"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"kubernetes","namespace":)"
-      R"("default","labels":{"kubernetes.io/service-name":"kubernetes"}},"addressType":"IPv4","endpoints":)"
-      R"([{"addresses":[")" +
-      address + R"("],"conditions":{"ready":true}}],"ports":[{"name":"https","port":)" + port +
-      R"(,"protocol":"TCP"}]})");
-  return all;
+                    "necessary.")};
 }
+
+std::string kubernetes_service(const bootstrap_options& options) {
+  return R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"kubernetes","namespace":"default","labels":)"
+         R"({"component":"apiserver","provider":"kubernetes"}},"spec":{"type":"ClusterIP","clusterIP":"10.96.0.1",)"
+         R"("sessionAffinity":"None","ports":[{"name":"https","port":443,"protocol":"TCP","targetPort":)" +
+         std::to_string(options.advertise_port) + "}]}}";
+}
+
+/// Endpoints and EndpointSlice of default/kubernetes.
+std::vector<std::string> kubernetes_endpoints(const bootstrap_options& options) {
+  auto port = std::to_string(options.advertise_port);
+  const auto& address = options.advertise_address;
+  return {R"({"apiVersion":"v1","kind":"Endpoints","metadata":{"name":"kubernetes","namespace":"default","labels":)"
+          R"({"endpointslice.kubernetes.io/skip-mirror":"true"}},"subsets":[{"addresses":[{"ip":")" +
+              address + R"("}],"ports":[{"name":"https","port":)" + port + R"(,"protocol":"TCP"}]}]})",
+          R"({"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"kubernetes","namespace":)"
+          R"("default","labels":{"kubernetes.io/service-name":"kubernetes"}},"addressType":"IPv4","endpoints":)"
+          R"([{"addresses":[")" +
+              address + R"("],"conditions":{"ready":true}}],"ports":[{"name":"https","port":)" + port +
+              R"(,"protocol":"TCP"}]})"};
+}
+
+constexpr std::string_view system_namespaces[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
+constexpr std::uint64_t answers_due = 0, keep_due = 1;
+constexpr auto keep_every = std::chrono::seconds(10);
+
+/// A loopback address is nobody's endpoint (validation says so too).
+bool is_loopback(std::string_view address) { return address.starts_with("127.") || address == "::1"; }
 
 std::string collection_path(const schema::resource& row, std::string_view space) {
   std::string out = row.group.empty() ? "/api/" + std::string(row.version)
@@ -82,7 +92,10 @@ bootstrapper::bootstrapper(caf::actor_config& settings, bootstrap_options option
 bootstrapper::behavior_type bootstrapper::make_behavior() {
   look();
   return {[this](const api::response& m) { on_answer(m); }, [](const watch_delivery&) {},
-          [this](const timer_due&) { look(); }};
+          [this](const timer_due& due) {
+            if (due.token == keep_due) return keep();
+            if (phase_ < last_phase) look();
+          }};
 }
 
 void bootstrapper::look() {
@@ -92,7 +105,7 @@ void bootstrapper::look() {
     phase_ = 0;
   }
   if (!options_.shared->slots->all_synced()) {
-    start_timer(std::chrono::milliseconds(2), 0);
+    start_timer(std::chrono::milliseconds(2), answers_due);
     return;
   }
   begin();
@@ -101,19 +114,74 @@ void bootstrapper::look() {
 void bootstrapper::begin() {
   failed_ = false;
   if (phase_ == 0) {
-    for (auto name : {"default", "kube-system", "kube-public", "kube-node-lease"}) ensure(namespace_json(name));
+    for (auto name : system_namespaces) ensure(namespace_json(name));
   } else if (phase_ == 1) {
     for (auto& json : bootstrap_objects()) ensure(json);
-    for (auto& json : system_objects(options_)) ensure(json);
+    for (auto& json : system_classes()) ensure(json);
+    ensure(kubernetes_service(options_));
+    ensure_endpoints();
   }
   if (outstanding_ > 0) {
-    start_timer(std::chrono::seconds(10), 0);
+    start_timer(std::chrono::seconds(10), answers_due);
     return;
   }
   if (++phase_ < last_phase) return begin();
+  done();
+}
+
+void bootstrapper::done() {
   options_.shared->bootstrapped.store(true);
   log(runtime::log_level::info, "api_server.ready");
-  quit();
+  start_timer(keep_every, keep_due);
+}
+
+/// What users may delete comes back: a Namespace, the Service, its endpoints.
+void bootstrapper::keep() {
+  start_timer(keep_every, keep_due);
+  outstanding_ = 0;  // answers that have not come by now count no more
+  for (auto name : system_namespaces) ensure(namespace_json(name));
+  ensure(kubernetes_service(options_));
+  ensure_endpoints();
+}
+
+void bootstrapper::ensure_endpoints() {
+  bool none = options_.advertise_address.empty() || is_loopback(options_.advertise_address);
+  for (auto& json : kubernetes_endpoints(options_)) {
+    if (!none) {
+      ensure(json);
+      continue;
+    }
+    // Of a start that advertised an address.
+    auto parsed = document::parse(json);
+    auto resource = resource_of_object(parsed->root());
+    if (options_.shared->slots->objects(resource)->find("default", "kubernetes"))
+      send(method::del, collection_path(schema::resources()[resource], "default") + "/kubernetes", {});
+  }
+}
+
+/// Brings what clients or another address left otherwise back to what is wanted.
+void bootstrapper::repair(document& wanted, const object& found, const std::string& path) {
+  const auto& row = schema::resources()[found.resource];
+  auto current = document::parse(found.json.view());
+  std::string canonical;
+  schema::encode(canonical, wanted.root(), row.type);
+  auto should_be = document::parse(canonical);
+  if (!current || !should_be) return;
+  if (row.group == "rbac.authorization.k8s.io") {
+    if (phase_ < last_phase && reconcile_bootstrap(*current, wanted.root()))
+      send(method::put, path, to_json(current->root()));
+    return;
+  }
+  auto same = [&](auto... keys) {
+    auto* is = current->root().find(keys...);
+    auto* should = should_be->root().find(keys...);
+    return is && should && to_json(*is) == to_json(*should);
+  };
+  bool right = row.plural == "endpoints"        ? same("subsets")
+               : row.plural == "endpointslices" ? same("endpoints") && same("ports")
+               : row.plural == "services"       ? same("spec", "ports")
+                                                : true;
+  if (!right) send(method::put, path, to_json(wanted.root()));
 }
 
 void bootstrapper::ensure(const std::string& json) {
@@ -122,16 +190,16 @@ void bootstrapper::ensure(const std::string& json) {
   auto resource = resource_of_object(wanted->root());
   if (resource == schema::no_index) throw std::logic_error("bootstrap object of an unknown kind: " + json);
   const auto& row = schema::resources()[resource];
+  schema::conform_report ignored;
+  if (auto wrong = schema::conform(*wanted, wanted->root(), row.type, ignored); !wrong.ok())
+    throw std::logic_error("bootstrap object is not of its kind: " + wrong.message);
   auto name = metadata_text(wanted->root(), "name");
   auto space = metadata_text(wanted->root(), "namespace");
   auto path = collection_path(row, space);
   auto snapshot = options_.shared->slots->objects(resource);
   auto* found = snapshot->find(space, name);
   if (!found) return send(method::post, path, json);
-  if (row.group != "rbac.authorization.k8s.io") return;
-  auto current = document::parse((*found)->json.view());
-  if (current && reconcile_bootstrap(*current, wanted->root()))
-    send(method::put, path + "/" + std::string(name), to_json(current->root()));
+  repair(*wanted, **found, path + "/" + std::string(name));
 }
 
 void bootstrapper::send(method verb, std::string target, std::string body) {
@@ -153,16 +221,14 @@ void bootstrapper::on_answer(const api::response& answer) {
     failed_ = true;
     log(runtime::log_level::error, "bootstrap.refused", answer.error.message);
   }
-  if (--outstanding_ > 0) return;
+  if (--outstanding_ > 0 || phase_ >= last_phase) return;
   if (failed_) {
-    start_timer(std::chrono::milliseconds(500), 0);
+    start_timer(std::chrono::milliseconds(500), answers_due);
     return;
   }
   ++phase_;
   if (phase_ < last_phase) return begin();
-  options_.shared->bootstrapped.store(true);
-  log(runtime::log_level::info, "api_server.ready");
-  quit();
+  done();
 }
 
 }  // namespace troupe::api

@@ -8,6 +8,8 @@
 
 #include "actors/api_server/pipeline/shared.hpp"
 #include "messages/api_server.hpp"
+#include "messages/document.hpp"
+#include "messages/object.hpp"
 #include "messages/timer.hpp"
 #include "runtime/component.hpp"
 #include "runtime/stable_ref.hpp"
@@ -22,12 +24,13 @@ using bootstrap_actor =
 struct bootstrap_options {
   std::shared_ptr<shared_state> shared;
   runtime::stable_ref<api_server_actor> server;
-  std::string advertise_address;  // IPv4 of the endpoint of default/kubernetes
+  std::string advertise_address;  // IPv4 of the endpoint of default/kubernetes; empty: it has none
   std::uint16_t advertise_port = 6443;
 };
 
 /// Waits until all cachers are synced, creates what is missing, adds to RBAC objects what newer versions know, then
-/// marks the api_server as started and ends.
+/// marks the api_server as started. From then on it keeps the system namespaces and default/kubernetes as they should
+/// be, as k8s.io/kubernetes/pkg/controlplane/controller/{systemnamespaces,kubernetesservice} do.
 class bootstrapper final : public runtime::component<bootstrap_actor> {
  public:
   bootstrapper(caf::actor_config& settings, bootstrap_options options);
@@ -38,12 +41,16 @@ class bootstrapper final : public runtime::component<bootstrap_actor> {
   void begin();
   void send(method verb, std::string target, std::string body);
   void ensure(const std::string& json);
+  void repair(document& wanted, const object& found, const std::string& path);
+  void ensure_endpoints();
+  void keep();
+  void done();
   void on_answer(const api::response& answer);
 
   bootstrap_options options_;
   std::uint64_t next_id_ = 1;
   std::size_t outstanding_ = 0;
-  int phase_ = 0;  // namespaces first: everything else lives in them
+  int phase_ = 0;  // namespaces first: everything else lives in them; last_phase: all is there, it is kept so
   bool failed_ = false;
 };
 

@@ -1,6 +1,8 @@
 #include "actors/controller_manager/controller_manager.hpp"
 
 #include "actors/controller_manager/deployment/core.hpp"
+#include "actors/controller_manager/disruption/core.hpp"
+#include "actors/controller_manager/endpoints/core.hpp"
 #include "actors/controller_manager/endpointslice/core.hpp"
 #include "actors/controller_manager/garbage_collector/core.hpp"
 #include "actors/controller_manager/namespace/core.hpp"
@@ -8,6 +10,8 @@
 #include "actors/controller_manager/replicaset/core.hpp"
 #include "actors/controller_manager/root_ca/core.hpp"
 #include "actors/controller_manager/service_account/core.hpp"
+#include "actors/controller_manager/storage_protection/core.hpp"
+#include "messages/message.hpp"
 #include "runtime/controller.hpp"
 
 namespace troupe::controllers {
@@ -26,19 +30,59 @@ runtime::child_spec controller_child(const manager_options& options, std::string
       });
 }
 
+/// A core that is made of nothing, or of one setting.
+template <class Core>
+core_maker maker_of(const char* name) {
+  return {name, [](std::string_view) { return std::make_unique<Core>(); }};
+}
+template <class Core, class Setting>
+core_maker maker_of(const char* name) {
+  return {name, [](std::string_view settings) -> std::unique_ptr<controller::core> {
+            Setting read{};
+            if (!from_msgpack(settings, read)) return nullptr;
+            return std::make_unique<Core>(std::move(read));
+          }};
+}
+
 }  // namespace
+
+std::vector<core_maker> core_makers() {
+  return {maker_of<deployment_core>("deployment-controller"),
+          maker_of<replicaset_core>("replicaset-controller"),
+          maker_of<endpointslice_core>("endpointslice-controller"),
+          maker_of<namespace_core>("namespace-controller"),
+          maker_of<service_account_core>("serviceaccount-controller"),
+          maker_of<root_ca_core, std::string>("root-ca-cert-publisher"),
+          maker_of<node_lifecycle_core, std::int64_t>("node-controller"),
+          maker_of<garbage_collector_core>("generic-garbage-collector"),
+          maker_of<endpoints_core>("endpoint-controller"),
+          maker_of<disruption_core>("disruption-controller"),
+          {"pvc-protection-controller",
+           [](std::string_view) {
+             return std::make_unique<storage_protection_core>(storage_protection_core::kind::claims);
+           }},
+          {"pv-protection-controller", [](std::string_view) {
+             return std::make_unique<storage_protection_core>(storage_protection_core::kind::volumes);
+           }}};
+}
 
 std::vector<runtime::child_spec> children(const manager_options& options) {
   std::vector<runtime::child_spec> all;
   all.push_back(controller_child<deployment_core>(options, "deployment", "deployment-controller"));
   all.push_back(controller_child<replicaset_core>(options, "replicaset", "replicaset-controller"));
   all.push_back(controller_child<endpointslice_core>(options, "endpointslice", "endpointslice-controller"));
+  all.push_back(controller_child<endpoints_core>(options, "endpoints", "endpoint-controller"));
   all.push_back(controller_child<namespace_core>(options, "namespace", "namespace-controller"));
   all.push_back(controller_child<service_account_core>(options, "service_account", "service-account-controller"));
   all.push_back(controller_child<root_ca_core>(options, "root_ca", "root-ca-cert-publisher", options.authority));
   all.push_back(
       controller_child<node_lifecycle_core>(options, "node_lifecycle", "node-controller", options.node_grace_seconds));
   all.push_back(controller_child<garbage_collector_core>(options, "garbage_collector", "generic-garbage-collector"));
+  all.push_back(controller_child<disruption_core>(options, "disruption", "disruption-controller"));
+  all.push_back(controller_child<storage_protection_core>(options, "pvc_protection", "pvc-protection-controller",
+                                                          storage_protection_core::kind::claims));
+  all.push_back(controller_child<storage_protection_core>(options, "pv_protection", "pv-protection-controller",
+                                                          storage_protection_core::kind::volumes));
   return all;
 }
 

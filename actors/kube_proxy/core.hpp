@@ -101,7 +101,7 @@ struct apply_batch {
   std::shared_ptr<const batch> what;
   template <class Packer>
   void msgpack_pack(Packer& packer) const {
-    packer.pack(*what);
+    packer.pack(what ? *what : batch{});
   }
 };
 /// Send turn_due as soon as other messages have had their turn.

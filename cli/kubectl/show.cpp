@@ -90,7 +90,7 @@ int kubectl::print_table(const target& where, bool& header_printed) {
   auto* rows = table.root().find("rows");
   if (!rows || rows->empty()) {
     std::cerr << "No resources found"
-              << (where.namespace_name.empty() ? "" : " in " + where.namespace_name + " namespace") << ".\n";
+              << (where.namespace_name.empty() ? "" : " in " + where.namespace_name + " namespace.") << "\n";
     return 0;
   }
   if (!header_printed) {

@@ -149,7 +149,12 @@ class Cluster:
         for name, text in (("client.crt", user["client-certificate-data"]), ("client.key", user["client-key-data"]),
                            ("ca.crt", cluster["certificate-authority-data"])):
             path = self.directory / name
-            path.write_bytes(base64.b64decode(text))
+            content = base64.b64decode(text)
+            # Threads ask at the same time: none may find half a file.
+            if not path.exists() or path.read_bytes() != content:
+                written = path.with_name(f"{name}.{threading.get_ident()}")
+                written.write_bytes(content)
+                written.replace(path)
             paths.append(path)
         return paths
 
@@ -170,6 +175,28 @@ class Cluster:
             connection.request(method, path, body, {"Content-Type": content_type, **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def headers(self, method, path, body=None, headers=None):
+        """The answer's headers by lower-case name, each a list."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls(), timeout=30)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+            found = {}
+            for name, value in connection.getresponse().getheaders():
+                found.setdefault(name.lower(), []).append(value)
+            return found
+        finally:
+            connection.close()
+
+    def watch(self, path, count):
+        """The first events of a watch."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls(), timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return [json.loads(answer.readline()) for _ in range(count)]
         finally:
             connection.close()
 

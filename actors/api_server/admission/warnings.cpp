@@ -20,18 +20,32 @@ constexpr std::string_view without_effect[] = {
     "admissionregistration/v1.MutatingAdmissionPolicyBinding",
     "apiextensions/v1.CustomResourceDefinition",
     "apiregistration/v1.APIService",
+    "apps/v1.DaemonSet",
+    "apps/v1.StatefulSet",
     "autoscaling/v1.HorizontalPodAutoscaler",
     "autoscaling/v2.HorizontalPodAutoscaler",
+    "batch/v1.CronJob",
+    "batch/v1.Job",
+    "certificates/v1.CertificateSigningRequest",
+    "core/v1.PersistentVolume",
+    "core/v1.PersistentVolumeClaim",
+    "core/v1.ReplicationController",
     "core/v1.ResourceQuota",
     "flowcontrol/v1.FlowSchema",
     "flowcontrol/v1.PriorityLevelConfiguration",
     "networking/v1.Ingress",
+    "networking/v1.IngressClass",
     "networking/v1.NetworkPolicy",
     "networking/v1.ServiceCIDR",
-    "policy/v1.PodDisruptionBudget",
     "resource/v1.ResourceClaim",
     "resource/v1.ResourceClaimTemplate",
     "resource/v1.DeviceClass",
+    "resource/v1.ResourceSlice",
+    "storage/v1.CSIDriver",
+    "storage/v1.CSIStorageCapacity",
+    "storage/v1.StorageClass",
+    "storage/v1.VolumeAttachment",
+    "storage/v1.VolumeAttributesClass",
 };
 
 /// The pod spec inside a workload, and where it is.
@@ -94,9 +108,6 @@ std::vector<std::string> warnings_for(std::uint16_t type, const node& object) {
   const auto& t = schema::types()[type];
   const bool idle = std::find(std::begin(without_effect), std::end(without_effect), t.id) != std::end(without_effect);
   if (idle) out.push_back(std::string(t.name) + " objects are stored, but this server does not act on them yet");
-  if (t.id == "core/v1.Endpoints")
-    out.push_back("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
-  if (t.id == "core/v1.ComponentStatus") out.push_back("v1 ComponentStatus is deprecated in v1.19+");
   std::string at;
   if (const node* spec = pod_spec_of(t.id, object, at); spec && has(spec, "containers")) pod_warnings(out, at, spec);
   return out;

@@ -117,6 +117,8 @@ bool take_clause(const media_clause& c, request_context& context) {
     bool known = c.group == "meta.k8s.io" && (c.version == "v1" || c.version == "v1beta1");
     bool table = c.as == "Table";
     if (!known || (!table && !c.as.starts_with("PartialObjectMetadata"))) return false;
+    // What cannot be listed (reviews, bindings) has no columns either.
+    if (table && context.resource != schema::no_index && (context.info().verbs & schema::verb_list) == 0) return false;
     context.form = table ? output_form::table : output_form::partial_metadata;
   }
   context.yaml = yaml;
@@ -223,12 +225,20 @@ status check_write_options(const request_context& context) {
   return {};
 }
 
+namespace {
+status check_revision(const query_options& o, std::string_view kind) {
+  if (!o.resource_version || is_revision(*o.resource_version)) return {};
+  return invalid_options(kind, "FieldValueInvalid", "resourceVersion",
+                         "Invalid value: " + in_quotes(*o.resource_version) + ": strconv.ParseUint: parsing " +
+                             in_quotes(*o.resource_version) + ": invalid syntax");
+}
+}  // namespace
+
+status check_get_options(const request_context& context) { return check_revision(context.options, "GetOptions"); }
+
 status check_list_options(const request_context& context) {
   const auto& o = context.options;
-  if (o.resource_version && !is_revision(*o.resource_version))
-    return invalid_options("ListOptions", "FieldValueInvalid", "resourceVersion",
-                           "Invalid value: " + in_quotes(*o.resource_version) + ": strconv.ParseUint: parsing " +
-                               in_quotes(*o.resource_version) + ": invalid syntax");
+  if (auto wrong = check_revision(o, "ListOptions"); !wrong.ok()) return wrong;
   return context.verb == request_verb::watch ? check_watch_options(o) : check_plain_list_options(o);
 }
 

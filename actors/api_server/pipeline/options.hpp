@@ -16,6 +16,8 @@ bool read_accept(std::string_view accept, request_context& context);
 
 /// The rules that hold among options of a write: dryRun values, fieldManager, fieldValidation.
 status check_write_options(const request_context& context);
+/// A get's resourceVersion is a number.
+status check_get_options(const request_context& context);
 /// The rules among resourceVersion, resourceVersionMatch, limit, continue and sendInitialEvents of lists and watches.
 status check_list_options(const request_context& context);
 

@@ -81,6 +81,11 @@ bool is_connect(std::string_view subresource) {
   return subresource == "exec" || subresource == "attach" || subresource == "portforward" || subresource == "proxy";
 }
 
+/// Subresources whose answer is no API object: Accept is between the client and whoever answers.
+bool chooses_own_media(const request_context& context) {
+  return context.subresource && (is_connect(context.subresource->name) || context.subresource->name == "log");
+}
+
 /// The segments behind the group version, as resource, names and subresource.
 struct resource_path {
   std::string plural;
@@ -158,6 +163,11 @@ status method_not_allowed() {
   return make_status(reason::method_not_allowed, "the server does not allow this method on the requested resource");
 }
 
+status not_acceptable() {
+  return make_status(reason::not_acceptable,
+                     "only the following media types are accepted: application/json, application/yaml");
+}
+
 status unknown_resource() { return make_status(reason::not_found, "the server could not find the requested resource"); }
 
 parsed_target parse_target(const request& incoming, request_context& context) {
@@ -206,7 +216,8 @@ parsed_target parse_target(const request& incoming, request_context& context) {
   if (incoming.verb == method::other || incoming.verb == method::options) out.error = method_not_allowed();
   auto resolved = resolve(found, parts, context);
   if (!resolved.error.ok()) return resolved;
-  read_accept(incoming.accept, context);
+  bool acceptable = read_accept(incoming.accept, context) || chooses_own_media(context);
+  if (out.error.ok() && !acceptable) out.error = not_acceptable();
   if (out.error.ok()) out.error = std::move(wrong);
   return out;
 }

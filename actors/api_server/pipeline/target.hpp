@@ -27,5 +27,7 @@ bool percent_decode(std::string_view text, bool query, std::string& out);
 status method_not_allowed();
 /// Kubernetes' 404 for unknown paths below a known group version.
 status unknown_resource();
+/// 406: none of the media types of the Accept header can be served.
+status not_acceptable();
 
 }  // namespace troupe::api

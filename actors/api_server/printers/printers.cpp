@@ -168,6 +168,29 @@ void append_table(std::string& out, std::uint16_t resource, std::span<const obje
   out += "]}";
 }
 
+void append_scale_table(std::string& out, const node& scale, table_objects include, std::int64_t now_ms) {
+  out += R"({"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":)";
+  append_json_string(out, text_at(scale, "metadata", "resourceVersion"));
+  out += R"(},"columnDefinitions":[{"name":"Name","type":"string","format":"name","description":"","priority":0},)"
+         R"({"name":"Desired","type":"integer","format":"","description":"","priority":0},)"
+         R"({"name":"Available","type":"integer","format":"","description":"","priority":0},)"
+         R"({"name":"Age","type":"string","format":"","description":"","priority":0}],"rows":[{"cells":[)";
+  table_row cells(out, now_ms);
+  cells.name_of(scale)
+      .number(number_at(scale, "spec", "replicas"))
+      .number(number_at(scale, "status", "replicas"))
+      .age_of(scale);
+  out += "],\"object\":";
+  const node* metadata = scale.find("metadata");
+  if (include == table_objects::none || !metadata)
+    out += "null";
+  else if (include == table_objects::object)
+    out += to_json(scale);
+  else
+    out += std::string(partial_head) + to_json(*metadata) + "}";
+  out += "}]}";
+}
+
 void append_partial_metadata(std::string& out, const object& from) {
   out += partial_head;
   out += metadata_json(from);

@@ -8,6 +8,7 @@
 
 #include "actors/api_server/pipeline/request_context.hpp"
 #include "messages/api_server.hpp"
+#include "messages/document.hpp"
 #include "messages/object.hpp"
 
 namespace troupe::api {
@@ -23,6 +24,9 @@ struct list_meta {
 /// only). `now_ms` is the wall clock for ages.
 void append_table(std::string& out, std::uint16_t resource, std::span<const object_ptr> objects, table_objects include,
                   bool headers, const list_meta& meta, std::int64_t now_ms);
+
+/// Appends the Table of one autoscaling/v1 Scale, which is a subresource's object and in no resource's list.
+void append_scale_table(std::string& out, const node& scale, table_objects include, std::int64_t now_ms);
 
 /// Appends one PartialObjectMetadata.
 void append_partial_metadata(std::string& out, const object& from);

@@ -114,11 +114,33 @@ std::vector<object_ptr> budgets_of(const object& pod, const request_view& view) 
   return out;
 }
 
-status over_budget(std::string why) {
+status over_budget(std::string why, std::int32_t retry_after_seconds = 0) {
   auto out =
       make_status(reason::too_many_requests, "Cannot evict pod as it would violate the pod's disruption budget.");
   out.causes.push_back({"DisruptionBudget", std::move(why), ""});
+  out.retry_after_seconds = retry_after_seconds;
   return out;
+}
+
+bool is_ready(const object& pod) {
+  auto parsed = document::parse(pod.json.view());
+  auto* conditions = parsed ? parsed->root().find("status", "conditions") : nullptr;
+  for (std::size_t i = 0; conditions && i < conditions->size(); ++i)
+    if (text_at(conditions->element(i), "type") == "Ready") return text_at(conditions->element(i), "status") == "True";
+  return false;
+}
+
+/// A running pod that is not ready serves nobody: it may go whenever the policy says so, or the others are enough.
+bool spares_unready(const object& budget) {
+  auto doc = document::parse(budget.json.view());
+  if (!doc) return false;
+  auto* spec = doc->root().find("spec");
+  if (spec && text_at(*spec, "unhealthyPodEvictionPolicy") == "AlwaysAllow") return true;
+  auto number = [&](std::string_view key) {
+    auto* value = doc->root().find("status", key);
+    return value ? value->integer() : 0;
+  };
+  return number("desiredHealthy") > 0 && number("currentHealthy") >= number("desiredHealthy");
 }
 
 /// Takes one disruption from the budget, or says that there is none left.
@@ -126,6 +148,11 @@ result<change_plan> plan_disruption(const object_ptr& budget, std::string_view p
   auto doc = document::parse(budget->json.view());
   if (!doc) return internal_error(doc.error().message);
   auto& status = doc->set(doc->root(), "status");
+  auto* generation = doc->root().find("metadata", "generation");
+  auto* observed = status.find("observedGeneration");
+  if (generation && generation->integer() > (observed ? observed->integer() : 0))
+    return over_budget(
+        "The disruption budget " + std::string(budget->name) + " is still being processed by the server.", 10);
   auto* allowed = status.find("disruptionsAllowed");
   auto number = [&](std::string_view key) {
     auto* value = status.find(key);
@@ -202,7 +229,8 @@ answer_task evict_pod(request_host& host, const request& incoming, request_conte
   if (budgets.size() > 1)
     co_return internal_error(
         "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.");
-  if (budgets.size() == 1 && !options.dry_run) {
+  bool free = budgets.size() == 1 && !is_ready(**pod) && spares_unready(*budgets[0]);
+  if (budgets.size() == 1 && !free && !options.dry_run) {
     object_place where{budgets[0]->resource, context.namespace_name, std::string(budgets[0]->name)};
     change_rules rules{false, "policy", "poddisruptionbudgets"};
     change_decision decide = [&](const object_ptr& current, const request_view&, const std::vector<std::string>&) {

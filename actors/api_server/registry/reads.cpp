@@ -144,6 +144,7 @@ task<result<read_point>> wait_until_readable(request_host& host, const request_c
 }  // namespace
 
 answer_task get_object(request_host& host, request_context& context) {
+  if (auto wrong = check_get_options(context); !wrong.ok()) co_return wrong;
   auto waiting = wait_until_readable(host, context);
   result<read_point> point = co_await waiting;
   if (!point) co_return point.error();

@@ -16,11 +16,15 @@ bool holds_object(std::string_view sub) {
   return sub == "status" || sub == "finalize" || sub == "approval" || sub == "ephemeralcontainers" || sub == "resize";
 }
 
+/// What only a kubelet could carry out, and ours does not yet.
+bool needs_kubelet(std::string_view sub) { return sub == "ephemeralcontainers" || sub == "resize"; }
+
 answer_task refuse(status why) { co_return why; }
 
 answer_task handle_subresource(request_host& host, const request& incoming, request_context& context) {
   auto sub = context.subresource_name();
   bool write = context.verb == request_verb::update || context.verb == request_verb::patch;
+  if (write && needs_kubelet(sub)) return refuse(not_built(context));
   if (holds_object(sub)) return write ? update_object(host, incoming, context) : get_object(host, context);
   if (sub == "scale") return write ? update_scale(host, incoming, context) : get_scale(host, context);
   if (sub == "binding") return bind_pod(host, incoming, context);
@@ -29,9 +33,18 @@ answer_task handle_subresource(request_host& host, const request& incoming, requ
   return refuse(not_built(context));
 }
 
+/// Every use of a deprecated API says so, reads too (k8s.io/apiserver's WithDeprecationWarning).
+void warn_of_deprecation(request_context& context) {
+  if (!context.group.empty()) return;
+  if (context.plural() == "endpoints")
+    context.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+  if (context.plural() == "componentstatuses") context.warn("v1 ComponentStatus is deprecated in v1.19+");
+}
+
 }  // namespace
 
 answer_task handle_resource(request_host& host, const request& incoming, request_context& context) {
+  warn_of_deprecation(context);
   if (context.subresource) return handle_subresource(host, incoming, context);
   if (context.plural() == "bindings" && context.group.empty()) return bind_pod(host, incoming, context);
   switch (context.verb) {

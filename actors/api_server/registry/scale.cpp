@@ -1,6 +1,7 @@
 // The scale subresource of workloads: autoscaling/v1 Scale made from, and written back to, the object.
 #include "actors/api_server/pipeline/options.hpp"
 #include "actors/api_server/pipeline/respond.hpp"
+#include "actors/api_server/printers/printers.hpp"
 #include "actors/api_server/registry/body.hpp"
 #include "actors/api_server/registry/draft.hpp"
 #include "actors/api_server/registry/flows.hpp"
@@ -68,6 +69,10 @@ document scale_of(const node& object, std::uint64_t revision) {
 
 response answer_scale(const request_context& context, document& scale) {
   std::string text;
+  if (context.form == output_form::table) {
+    append_scale_table(text, scale.root(), context.options.include_object, context.now_ms);
+    return answer_text(context, 200, std::move(text));
+  }
   schema::encode(text, scale.root(), scale_type(), false);
   return answer_text(context, 200, std::move(text));
 }

@@ -8,6 +8,7 @@
 #include "actors/api_server/registry/convert.hpp"
 #include "actors/api_server/registry/draft.hpp"
 #include "actors/api_server/registry/flows.hpp"
+#include "actors/api_server/registry/metadata.hpp"
 #include "actors/api_server/registry/object_text.hpp"
 #include "actors/api_server/registry/patching.hpp"
 #include "messages/schema/codec.hpp"
@@ -173,6 +174,7 @@ answer_task update_object(request_host& host, const request& incoming, request_c
     auto parsed = parse_body(incoming, expected_body(context).kind, expected_body(context).type);
     if (!parsed) co_return parsed.error();
     if (auto wrong = accept_object(*parsed, expected_body(context), context); !wrong.ok()) co_return wrong;
+    if (auto wrong = check_place(parsed->root(), context); !wrong.ok()) co_return wrong;
     decision.keep(std::move(*parsed));
   }
   object_place where{context.info().storage, context.namespace_name, context.name};

@@ -32,7 +32,7 @@ void spec_config_map(error_list& errors, const node& object) {
     errors.invalid(binary.key(key), key, config_map_key(key));
     total += decoded_size(value.string());
   });
-  if (total > max_secret_bytes) errors.too_long(path(""), max_secret_bytes);
+  if (total > max_secret_bytes) errors.too_long(path("[]"), max_secret_bytes);  // how Go prints an empty path
 }
 
 /// Data of an object that says it is immutable.
@@ -176,7 +176,10 @@ void update_node(error_list& errors, const node& object, const node& previous) {
       if (equal(list->element(k), address)) return errors.duplicate(addresses.index(i), &address);
   });
   const node *old = get(&previous, "spec"), *spec = get(&object, "spec");
-  if (count(old, "podCIDRs") > 0 && !same(get(old, "podCIDRs"), get(spec, "podCIDRs")))
+  // Old clients know podCIDR only, which is the first of podCIDRs.
+  const auto first = text(spec, "podCIDR");
+  const bool other = count(old, "podCIDRs") > 0 && !first.empty() && get(old, "podCIDRs")->element(0).string() != first;
+  if (other || (count(old, "podCIDRs") > 0 && !same(get(old, "podCIDRs"), get(spec, "podCIDRs"))))
     errors.forbidden(path("spec.podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
   const auto provider = text(old, "providerID");
   if (!provider.empty() && provider != text(spec, "providerID"))

@@ -315,7 +315,7 @@ void check_ephemeral_containers_update(error_list& errors, const node& pod, cons
   check_annotation_updates(errors, pod, previous);
   if (get(get(&previous, "metadata", "annotations"), mirror)) {
     errors = error_list();
-    return errors.forbidden(path(""), "static pods do not support ephemeral containers");
+    return errors.forbidden(path("[]"), "static pods do not support ephemeral containers");
   }
   const path at("spec.ephemeralContainers");
   const node* now = get(&pod, "spec", "ephemeralContainers");

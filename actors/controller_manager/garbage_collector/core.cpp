@@ -7,6 +7,7 @@
 #include "actors/controller_manager/common/owner.hpp"
 #include "actors/controller_manager/common/requests.hpp"
 #include "messages/schema/schema.hpp"
+#include "messages/text_search.hpp"
 
 namespace troupe::controllers {
 
@@ -30,8 +31,7 @@ bool collected(std::uint16_t index) {
 // Most objects have neither owners nor finalizers; that is seen without decoding.
 bool concerns(const object& one) {
   auto text = one.json.view();
-  return text.find("\"ownerReferences\":") != std::string_view::npos ||
-         text.find("\"finalizers\":") != std::string_view::npos;
+  return has_text(text, "\"ownerReferences\":") || has_text(text, "\"finalizers\":");
 }
 
 }  // namespace
@@ -97,15 +97,15 @@ std::vector<effect> garbage_collector_core::observe(const controller::object_cha
   const auto& one = change.now ? change.now : change.before;
   if (!one) return out;
   auto uid = std::string(one->uid);
-  auto wake_owners = [&](const vertex& of) {
-    for (const auto& by : of.owners)
+  auto wake_owners = [&](const std::vector<owner_link>& owners) {
+    for (const auto& by : owners)
       if (auto owner = graph_.find(by.uid); owner != graph_.end() && owner->second.deleting)
         out.emplace_back(controller::enqueue{by.uid, 0});
   };
   if (!change.now) {
     auto found = graph_.find(uid);
     if (found == graph_.end()) return out;
-    wake_owners(found->second);
+    wake_owners(found->second.owners);
     unlink_owners(uid);
     auto old = std::move(found->second.owners);
     // It stays in the graph as an absent owner for as long as somebody names it.
@@ -119,12 +119,15 @@ std::vector<effect> garbage_collector_core::observe(const controller::object_cha
     return out;
   }
   auto next = read(change.source, change.key, *change.now);
-  bool had_owners = graph_.count(uid) && !graph_[uid].owners.empty();
+  // Owners that wait may wait for a reference that is no more, or blocks no more.
+  auto known = graph_.find(uid);
+  bool had_owners = known != graph_.end() && !known->second.owners.empty();
+  if (had_owners) wake_owners(known->second.owners);
   link(uid, std::move(next));
   const auto& now = graph_[uid];
   if (!now.owners.empty() || had_owners || (now.deleting && (now.foreground || now.orphans)))
     out.emplace_back(controller::enqueue{uid, 0});
-  if (now.deleting) wake_owners(now);
+  if (now.deleting) wake_owners(now.owners);
   return out;
 }
 
@@ -202,17 +205,46 @@ std::vector<effect> garbage_collector_core::finish_orphaning(const std::string& 
   return out;
 }
 
-// A dependent is deleted when none of its owners exists, or when the last one waits for it (foreground).
+effect garbage_collector_core::patch_owners(const std::string& uid, const vertex& one,
+                                            const std::vector<std::string>& entries) const {
+  std::string list;
+  for (const auto& entry : entries) list += (list.empty() ? "" : ",") + entry;
+  auto order = merge_patch(
+      path_of(one), fmt::format(R"({{"metadata":{{"uid":"{}","ownerReferences":[{}]}}}})", uid, list), one.source);
+  order.request.content_type = "application/strategic-merge-patch+json";
+  order.tolerated = {reason::not_found};
+  return order;
+}
+
+// Owners in foreground deletion that wait for each other in a circle would wait for ever: this one's references stop
+// blocking when a dependent of its own waits too (upstream's unblockOwnerReferences).
+void garbage_collector_core::open_circle(const std::string& uid, const vertex& one, std::vector<effect>& out) const {
+  bool circle = std::any_of(one.dependents.begin(), one.dependents.end(), [&](const std::string& id) {
+    const auto& dependent = graph_.at(id);
+    return dependent.deleting && dependent.foreground;
+  });
+  std::vector<std::string> entries;
+  for (const auto& by : one.owners)
+    if (circle && by.blocks) entries.push_back(fmt::format(R"({{"uid":"{}","blockOwnerDeletion":false}})", by.uid));
+  if (!entries.empty()) out.emplace_back(patch_owners(uid, one, entries));
+}
+
+// A dependent is deleted when none of its owners exists, or when the last one waits for it (foreground). With another
+// owner it stays, and forgets those that are gone or wait for it.
 std::vector<effect> garbage_collector_core::judge_dependent(const std::string& uid, const vertex& one) {
   std::vector<effect> out;
   bool solid = false, waiting = false, unsure = false;
+  std::vector<std::string> lost;
   for (const auto& by : one.owners) {
     auto& owner = graph_[by.uid];
-    if (owner.source >= 0 && owner.deleting && owner.foreground)
+    bool waits = owner.source >= 0 && owner.deleting && owner.foreground;
+    bool absent = owner.source < 0 && owner.known_absent;
+    if (waits || absent) lost.push_back(fmt::format(R"({{"$patch":"delete","uid":"{}"}})", by.uid));
+    if (waits)
       waiting = true;
     else if (owner.source >= 0)
       solid = true;
-    else if (!owner.known_absent) {
+    else if (!absent) {
       // Not seen yet, or never there: the api_server knows.
       unsure = true;
       auto slash = by.api_version.find('/');
@@ -236,12 +268,15 @@ std::vector<effect> garbage_collector_core::judge_dependent(const std::string& u
       out.emplace_back(std::move(look));
     }
   }
+  if (solid && !lost.empty()) return {patch_owners(uid, one, lost)};
   if (unsure || solid) return out;
+  if (waiting) open_circle(uid, one, out);
   auto order = erase(path_of(one), uid, one.source);
   order.request.body = shared_bytes(fmt::format(
       R"({{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{{"uid":"{}"}},"propagationPolicy":"{}"}})", uid,
       waiting && !one.dependents.empty() ? "Foreground" : "Background"));
-  return {std::move(order)};
+  out.emplace_back(std::move(order));
+  return out;
 }
 
 std::vector<effect> garbage_collector_core::written(const controller::write_done& done, const controller::caches&) {

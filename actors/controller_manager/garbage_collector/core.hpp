@@ -48,6 +48,10 @@ class garbage_collector_core final : public controller::core {
   std::vector<controller::effect> finish_foreground(const std::string& uid, const vertex& owner);
   std::vector<controller::effect> finish_orphaning(const std::string& uid, const vertex& owner);
   std::vector<controller::effect> judge_dependent(const std::string& uid, const vertex& one);
+  void open_circle(const std::string& uid, const vertex& one, std::vector<controller::effect>& out) const;
+  /// A strategic patch of the object's owner references: entries as JSON, merged by uid.
+  controller::effect patch_owners(const std::string& uid, const vertex& one,
+                                  const std::vector<std::string>& entries) const;
   controller::effect drop_finalizer(const std::string& uid, const vertex& one, std::string_view finalizer,
                                     const controller::caches& view);
 

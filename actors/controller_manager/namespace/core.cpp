@@ -11,6 +11,7 @@ namespace troupe::controllers {
 namespace {
 
 constexpr std::uint64_t tag_delete = 1, tag_finalize = 2, tag_look = 1000;  // tag_look + resource index
+constexpr const char* page = "?limit=20";  // enough to name the finalizers that hold the rest
 
 // Namespaced resources that hold objects of their own and can be emptied; one version of each.
 bool holds_content(std::uint16_t index) {
@@ -72,7 +73,7 @@ std::vector<controller::effect> namespace_core::look(const std::string& space, b
     controller::write order;
     order.tag = tag_look + i;
     order.request.verb = api::method::get;
-    order.request.target = path_of(i, space) + "?limit=1";
+    order.request.target = path_of(i, space) + page;
     order.request.accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
     out.emplace_back(std::move(order));
   });
@@ -104,7 +105,7 @@ std::vector<controller::effect> namespace_core::reconcile(const controller::key_
       bool pods = now.next == stage::look_for_pods;
       now.left.clear();
       // Every look that is not answered with an empty list keeps its resource in `left`.
-      each_resource(pods, [&](std::uint16_t i) { now.left.insert(i); });
+      each_resource(pods, [&](std::uint16_t i) { now.left.emplace(i, left_over{}); });
       now.next = pods ? stage::delete_rest : stage::finalize;
       auto out = look(due.key, pods);
       out.emplace_back(controller::enqueue{due.key, 0});
@@ -122,7 +123,14 @@ std::vector<controller::effect> namespace_core::judge(const controller::key_due&
   if (now.left.empty()) return finalize(space);
   now.next = stage::delete_pods;
   ++now.rounds;
-  return {controller::enqueue{due.key, std::min<std::uint64_t>(250 * now.rounds, 5'000)}};
+  std::vector<controller::effect> out = {
+      controller::enqueue{due.key, std::min<std::uint64_t>(250 * now.rounds, 5'000)}};
+  auto content = decode(space);  // whole: the controller's role has no patch of namespaces/status
+  if (!set_conditions(content, now.left, time_text(due.now_ms))) return out;
+  auto order = replace("/api/v1/namespaces/" + std::string(space.name) + "/status", to_json(content.root()), 0);
+  order.tolerated = {reason::not_found};
+  out.emplace_back(std::move(order));
+  return out;
 }
 
 std::vector<controller::effect> namespace_core::finalize(const object& space) {
@@ -142,7 +150,10 @@ std::vector<controller::effect> namespace_core::written(const controller::write_
   auto resource = static_cast<std::uint16_t>(done.tag - tag_look);
   auto list = document::parse(done.body.view());
   auto* items = list ? list->root().find("items") : nullptr;
-  if (done.error.ok() && list && (!items || items->empty())) now.left.erase(resource);
+  if (done.error.ok() && list && (!items || items->empty()))
+    now.left.erase(resource);
+  else if (auto left = now.left.find(resource); done.error.ok() && left != now.left.end())
+    left->second = read_left_over(done.body.view());
   // Pods that are still there are waited for before the rest goes.
   if (is_pods(resource) && now.left.count(resource)) now.next = stage::finalize;
   return {};

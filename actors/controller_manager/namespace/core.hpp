@@ -2,9 +2,9 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 
+#include "actors/controller_manager/namespace/conditions.hpp"
 #include "messages/controller.hpp"
 
 namespace troupe::controllers {
@@ -26,8 +26,8 @@ class namespace_core final : public controller::core {
   enum class stage { delete_pods, look_for_pods, delete_rest, look_for_rest, finalize };
   struct progress {
     stage next = stage::delete_pods;
-    std::set<std::uint16_t> left;  // resources with objects at the last look
-    std::uint64_t rounds = 0;      // of looking and finding something
+    left_overs left;           // resources with objects at the last look
+    std::uint64_t rounds = 0;  // of looking and finding something
   };
   std::vector<controller::effect> delete_all(const std::string& space, bool pods_only);
   std::vector<controller::effect> look(const std::string& space, bool pods_only);

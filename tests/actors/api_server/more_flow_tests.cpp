@@ -38,7 +38,16 @@ TEST_CASE("eviction deletes, unless a budget forbids it") {
   auto held = c.post(std::string(pods) + "/b/eviction", eviction("b"));
   CHECK(held.code == 429);
   CHECK(held.error.message == "Cannot evict pod as it would violate the pod's disruption budget.");
+  CHECK(at(held, "details.causes.0.message") == "The disruption budget web is still being processed by the server.");
   CHECK(at(c.get(std::string(pods) + "/b"), "metadata.deletionTimestamp") == "");
+  const std::string budget = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/web/status";
+  REQUIRE(c.merge(budget, R"({"status":{"observedGeneration":1,"desiredHealthy":1,"disruptionsAllowed":0}})").code ==
+          200);
+  CHECK(at(c.post(std::string(pods) + "/b/eviction", eviction("b")), "details.causes.0.message") ==
+        "The disruption budget web needs 1 healthy pods and has 0 currently");
+  // A pod that is not ready costs no availability while enough others are.
+  REQUIRE(c.merge(budget, R"({"status":{"currentHealthy":1}})").code == 200);
+  CHECK(c.post(std::string(pods) + "/b/eviction", eviction("b")).code == 201);
 }
 
 TEST_CASE("Events: both groups show the same objects, and they end after an hour") {
@@ -114,4 +123,58 @@ TEST_CASE("logs: what is said before a node is asked") {
   CHECK(c.get(std::string(pods) + "/a/log?container=x").error.message == "container x is not valid for pod a");
   c.post(pods, pod_json("b", R"("nodeName":"n1",)"));
   CHECK(c.get(std::string(pods) + "/b/log").code == 503);
+}
+
+TEST_CASE("deletion of a collection works on many objects at a time and misses none") {
+  cluster c;
+  for (int i = 0; i < 100; ++i) c.post(maps, config_map("many-" + std::to_string(100 + i), "1"));
+  c.post(maps, R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept","labels":{"keep":"yes"}}})");
+  auto gone = c.del(std::string(maps) + "?labelSelector=keep%21%3Dyes");
+  INFO(body_of(gone));
+  REQUIRE(gone.code == 200);
+  CHECK(at(gone, "items.0.metadata.name") == "many-100");
+  CHECK(at(gone, "items.99.metadata.name") == "many-199");
+  auto left = c.get(maps);
+  CHECK(at(left, "items.0.metadata.name") == "kept");
+  CHECK(at(left, "items.1.metadata.name").empty());
+}
+
+TEST_CASE("default/kubernetes and the system's namespaces come back, and are left alone when they are right") {
+  cluster c;
+  const std::string service = "/api/v1/namespaces/default/services/kubernetes";
+  const std::string leases = "/api/v1/namespaces/kube-node-lease";
+  auto uid = at(c.get(service), "metadata.uid");
+  REQUIRE(c.del(service).code == 200);
+  REQUIRE(c.del(leases).code == 200);
+  // Emptied, as the namespace controller would find it.
+  REQUIRE(
+      c.put(leases + "/finalize",
+            R"({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-node-lease"},"spec":{"finalizers":[]}})")
+          .code == 200);
+  REQUIRE(c.get(leases).code == 404);
+  c.world.run_for(std::chrono::seconds(11));
+  auto again = c.get(service);
+  CHECK(again.code == 200);
+  CHECK(at(again, "metadata.uid") != uid);
+  CHECK(at(again, "spec.clusterIP") == "10.96.0.1");
+  CHECK(c.get(leases).code == 200);
+  c.merge(service, R"({"spec":{"ports":[{"name":"https","port":443,"protocol":"TCP","targetPort":1}]}})");
+  c.world.run_for(std::chrono::seconds(11));
+  auto repaired = c.get(service);
+  CHECK(at(repaired, "spec.ports.0.targetPort") == "6443");
+  c.world.run_for(std::chrono::seconds(31));
+  CHECK(at(c.get(service), "metadata.resourceVersion") == at(repaired, "metadata.resourceVersion"));
+}
+
+TEST_CASE("a media type that cannot be served is refused") {
+  cluster c;
+  c.accept = "text/plain";
+  auto no = c.get(maps);
+  CHECK(no.code == 406);
+  CHECK(at(no, "reason") == "NotAcceptable");
+  c.accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+  const std::string review = R"({"spec":{"nonResourceAttributes":{"verb":"get","path":"/"}}})";
+  CHECK(c.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review).code == 406);
+  c.accept = "text/plain, application/json;q=0.1";
+  CHECK(c.get(maps).code == 200);
 }
