@@ -3,7 +3,9 @@
 
 #include <string>
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace troupe::cli {
 
@@ -11,7 +13,7 @@ namespace troupe::cli {
 void add_up(CLI::App& app, int& exit_code);
 /// `troupe version`.
 void add_version(CLI::App& app);
-/// `troupe trace show|diagram`.
+/// `troupe trace show|diagram|replay`.
 void add_trace(CLI::App& app, int& exit_code);
 /// Prints how the object ("pod/nginx") went through the components recorded at `path`; the process's exit code.
 int draw_diagram(const std::string& path, const std::string& object);

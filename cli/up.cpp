@@ -4,6 +4,8 @@
 #include <iostream>
 #include <memory>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/commands.hpp"
 #include "runtime/config.hpp"
 #include "runtime/log.hpp"
@@ -19,9 +21,14 @@ struct flags {
   std::int64_t nodes = -1;
 };
 
-int refuse(const status& why) {
-  std::cerr << "troupe up: " << why.message << "\n";
-  return 2;
+/// Says why on standard error; `code` is the exit code. The API's words for an error of the server itself are left out:
+/// here it is the machine that speaks.
+int refuse(const status& why, int code) {
+  constexpr std::string_view api_words = "Internal error occurred: ";
+  std::string_view text = why.message;
+  if (text.starts_with(api_words)) text.remove_prefix(api_words.size());
+  std::cerr << "troupe up: " << text << "\n";
+  return code;
 }
 
 // File first, then --set, then the flags: the nearer to the user the stronger.
@@ -42,8 +49,8 @@ status read_configuration(const flags& given, runtime::configuration& out) {
 
 int run(const flags& given) {
   runtime::configuration config;
-  if (auto bad = read_configuration(given, config); !bad.ok()) return refuse(bad);
-  if (auto bad = runtime::start_logging(config.log.level, config.log.file); !bad.ok()) return refuse(bad);
+  if (auto bad = read_configuration(given, config); !bad.ok()) return refuse(bad, 2);
+  if (auto bad = runtime::start_logging(config.log.level, config.log.file); !bad.ok()) return refuse(bad, 2);
 
   // Blocked before any thread exists, so that only the wait below gets them.
   sigset_t signals;
@@ -53,10 +60,7 @@ int run(const flags& given) {
   std::signal(SIGPIPE, SIG_IGN);
 
   runtime::local_cluster cluster(std::move(config));
-  if (auto bad = cluster.start(); !bad.ok()) {
-    std::cerr << "troupe up: " << bad.message << "\n";
-    return 1;
-  }
+  if (auto bad = cluster.start(); !bad.ok()) return refuse(bad, 1);
   std::cout << "API at " << cluster.server_url() << ", kubeconfig " << cluster.kubeconfig_path() << "\n" << std::flush;
   int received = 0;
   bool failed = false;

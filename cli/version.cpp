@@ -3,6 +3,8 @@
 
 #include <caf/config.hpp>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/commands.hpp"
 
 namespace troupe::cli {

@@ -17,6 +17,9 @@ target_compile_options(troupe_test_options INTERFACE -O0)
 add_library(troupe_test_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(troupe_test_pch PRIVATE troupe_test_options)
 target_precompile_headers(troupe_test_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/test_pch.hpp)
+# doctest's own code, the slowest part of a test program, is compiled once.
+add_library(troupe_test_main OBJECT ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+target_link_libraries(troupe_test_main PRIVATE troupe_test_options)
 
 # troupe_library(NAME [DEPENDS lib...]): all .cpp files of the current folder and below become troupe_NAME, except those of
 # folders that have a CMakeLists.txt, and so a library, of their own.
@@ -49,7 +52,7 @@ function(troupe_tests level subject)
     return()
   endif()
   set(target ${subject}_${level}_tests)
-  add_executable(${target} ${sources} ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+  add_executable(${target} ${sources} $<TARGET_OBJECTS:troupe_test_main>)
   foreach(dependency IN LISTS ARG_DEPENDS)
     if(TARGET ${dependency})
       target_link_libraries(${target} PRIVATE ${dependency})

@@ -25,8 +25,8 @@ enum class watch_start : std::uint8_t {
   now,             // events newer than the cacher's present state
 };
 
-/// From a worker: begin a watch. Its events go to `recipient` as api::watch_delivery under `watch_id`; what is wrong with it
-/// (too old a revision) arrives the same way.
+/// From a worker: begin a watch. Its events go to `recipient` as api::watch_delivery under `watch_id`; what is wrong
+/// with it (too old a revision) arrives the same way.
 struct open_watch {
   std::uint64_t watch_id = 0;
   api::client_actor recipient;
@@ -34,8 +34,8 @@ struct open_watch {
   watch_start start = watch_start::now;
   std::uint64_t revision = 0;
   bool bookmarks = false;
-  bool mark_initial_end = false;    // a bookmark after the initial events (sendInitialEvents)
-  std::int64_t timeout_ms = 0;      // the watch is closed after this time
+  bool mark_initial_end = false;  // a bookmark after the initial events (sendInitialEvents)
+  std::int64_t timeout_ms = 0;    // the watch is closed after this time
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, open_watch&) {
     return f();

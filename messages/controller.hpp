@@ -18,6 +18,7 @@
 #include "messages/api_server.hpp"
 #include "messages/object.hpp"
 #include "messages/object_reference.hpp"
+#include "messages/redaction.hpp"
 #include "messages/status.hpp"
 
 namespace troupe::controller {
@@ -68,7 +69,27 @@ struct write_done {
   std::uint64_t revision = 0;
   object_ptr object = {};  // as written, when it is known
   shared_bytes body;       // of a GET's answer, at most 64 KiB
-  MSGPACK_DEFINE(key, tag, error, revision, object, body)
+
+  template <class Packer>
+  void msgpack_pack(Packer& packer) const {
+    packer.pack_array(6);
+    packer.pack(key);
+    packer.pack(tag);
+    packer.pack(error);
+    packer.pack(revision);
+    packer.pack(object);
+    packer.pack(shared_bytes(traceable_body({}, body.view())));  // a trace holds no secret
+  }
+  void msgpack_unpack(const msgpack::object& from) {
+    if (from.type != msgpack::type::ARRAY || from.via.array.size != 6) throw msgpack::type_error();
+    auto* field = from.via.array.ptr;
+    field[0].convert(key);
+    field[1].convert(tag);
+    field[2].convert(error);
+    field[3].convert(revision);
+    field[4].convert(object);
+    field[5].convert(body);
+  }
 };
 using event = std::variant<object_changed, key_due, write_done>;
 
@@ -91,13 +112,9 @@ struct write {
     packer.pack(tag);
     packer.pack(request.verb);
     packer.pack(request.target);
-    // A trace holds no secret: what is written to a Secret is left out of it.
-    packer.pack(holds_secret() ? std::string("redacted") : std::string(request.body.view()));
+    packer.pack(traceable_body(request.target, request.body.view()));  // a trace holds no secret
     packer.pack(seen_by);
     packer.pack(tolerated);
-  }
-  bool holds_secret() const {
-    return request.target.find("/secrets") != std::string::npos || request.target.find("/token") != std::string::npos;
   }
 };
 /// Look at a key after a delay (0: at once); it may be another key.
@@ -130,6 +147,8 @@ class core {
   /// "replicaset-controller": user agent, event source and name in the supervision tree.
   virtual std::string_view name() const = 0;
   virtual std::vector<source> sources() const = 0;
+  /// What the core was made with, as msgpack: a trace records it, a replay makes a fresh core of it. No secrets.
+  virtual std::string settings() const { return {}; }
   /// The cache shows the change already. Returns enqueue effects mostly.
   virtual std::vector<effect> observe(const object_changed& change, const caches& view) = 0;
   /// Writes of one turn are sent together, in this order, without waiting for each other.

@@ -69,6 +69,9 @@ class actor_context {
   /// Null when cores are not recorded.
   trace::recorder* recorder() const { return config_.recorder; }
   const system_config& setup() const { return config_; }
+  /// The last recorded step of the component's core: the cause of what it does next. 0: none was recorded.
+  std::uint64_t last_step() const { return last_step_; }
+  void note_step(std::uint64_t seq) { last_step_ = seq; }
 
   // -- timers; none can be cancelled, all end with the actor
   /// Delivers timer_due{token} to the component after the delay. Tokens below 2^63 are the component's own.
@@ -115,6 +118,7 @@ class actor_context {
   std::string path_;
   std::uint64_t incarnation_ = 1;
   std::uint64_t next_helper_timer_ = 0;
+  std::uint64_t last_step_ = 0;
   std::unordered_map<std::uint64_t, std::function<void()>> helper_timers_;
   std::multimap<std::string, std::function<void(const supervision::ref_changed&)>> ref_observers_;
 };

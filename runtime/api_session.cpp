@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "runtime/trace/recorder.hpp"
+
 namespace troupe::runtime {
 
 namespace {
@@ -13,6 +15,11 @@ constexpr std::uint64_t tick_ms = 250;  // how late a deadline may be noticed
 
 bool is_read(const api::request& request) {
   return request.verb == api::method::get || request.verb == api::method::head;
+}
+
+std::string_view method_name(api::method verb) {
+  constexpr std::string_view names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"};
+  return names[static_cast<std::size_t>(verb)];
 }
 
 bool worth_retrying(const api::response& answer) {
@@ -60,6 +67,7 @@ api_session::handle_id api_session::call(api::request request, callback done, st
   made.request = std::move(request);
   made.done = std::move(done);
   made.deadline_ms = now_ms() + static_cast<std::uint64_t>(deadline.count());
+  if (owner_.recorder() && !is_read(made.request)) begin_trace(made);
   auto tick = made.deadline_ms / tick_ms + 1;
   wheel_[tick].push_back(id);
   calls_.emplace(id, std::move(made));
@@ -111,6 +119,7 @@ void api_session::finish(handle_id id, const api::response& answer) {
   auto found = calls_.find(id);
   bool watch = found->second.watch;
   auto incarnation = found->second.incarnation;
+  if (found->second.begun_us > 0) end_trace(id, found->second, answer);
   auto done = std::move(found->second.done);
   calls_.erase(found);
   if (watch) {
@@ -118,6 +127,30 @@ void api_session::finish(handle_id id, const api::response& answer) {
     return;
   }
   if (done) done(answer);
+}
+
+void api_session::attribute(std::string component, std::uint64_t step) { attributed_ = {std::move(component), step}; }
+
+void api_session::begin_trace(pending_call& call) {
+  call.begun_us = owner_.steady_now_us();
+  auto given = std::exchange(attributed_, {});
+  call.by = given.first.empty() ? owner_.path() : std::move(given.first);
+  call.step = given.second > 0 ? given.second : owner_.last_step();
+}
+
+/// A change that was asked for is a hop: from the step that wanted it to the answer.
+void api_session::end_trace(handle_id id, const pending_call& call, const api::response& answer) {
+  trace::hop made;
+  made.component = owner_.path();
+  made.time_us = call.begun_us;
+  made.what =
+      std::string(method_name(call.request.verb)) + " " + call.request.target.substr(0, call.request.target.find('?'));
+  made.revision = answer.revision;
+  made.id = id;
+  if (call.step > 0) made.causes.push_back({"step", call.by, call.step});
+  made.marks.emplace_back("answered " + std::to_string(answer.error.ok() ? answer.code : answer.error.code),
+                          owner_.steady_now_us());
+  owner_.recorder()->add(made);
 }
 
 /// Plans another try; false when there is none left or no time for it.

@@ -86,6 +86,8 @@ class api_session {
 
   /// Opens a watch; `target` is the complete GET target with its watch parameters (see watch_target).
   handle_id watch(std::string target, watch_handlers handlers);
+  /// The next call is made on behalf of that step of another component's core (actor_context::last_step), for traces.
+  void attribute(std::string component, std::uint64_t step);
   /// Ends a watch; no handler is called any more.
   void stop_watch(handle_id watch);
 
@@ -106,6 +108,10 @@ class api_session {
     int tries = 0;
     bool waiting = false;  // for its next try
     bool watch = false;
+    // For traces: when it began, zero if it is not recorded, and the step that caused it.
+    std::uint64_t begun_us = 0;
+    std::string by;
+    std::uint64_t step = 0;
   };
   struct open_watch {
     watch_handlers handlers;
@@ -114,6 +120,8 @@ class api_session {
   };
 
   void send(handle_id id);
+  void begin_trace(pending_call& call);
+  void end_trace(handle_id id, const pending_call& call, const api::response& answer);
   void finish(handle_id id, const api::response& answer);
   bool retry(handle_id id, const api::response& answer);
   void on_server(const supervision::ref_changed& change);
@@ -142,6 +150,7 @@ class api_session {
   std::size_t opening_ = 0;
   handle_id next_ = 1;
   std::uint64_t incarnation_ = 0;
+  std::pair<std::string, std::uint64_t> attributed_;  // see attribute()
   std::shared_ptr<bool> alive_;
 };
 

@@ -127,6 +127,16 @@ const std::vector<row>& rows() {
        0,
        86400,
        {}},
+      {{"kube_proxy.enabled", "string", "whether Services are served on this machine"},
+       [](auto& c) { return &c.kube_proxy.enabled; },
+       0,
+       0,
+       {"auto", "true", "false"}},
+      {{"cloud.provider", "string", "who knows the machines behind the nodes"},
+       [](auto& c) { return &c.cloud.provider; },
+       0,
+       0,
+       {"auto", "local", "none"}},
       {{"trace.enabled", "boolean", "record every component's events and effects"},
        [](auto& c) { return &c.trace.enabled; },
        0,
@@ -183,10 +193,13 @@ status unknown_key(std::string_view where, std::string_view name) {
   return refuse(where, "unknown key \"" + std::string(name) + "\"" + hint);
 }
 
-status wrong_type(std::string_view where, const row& r, std::string_view text) {
-  return refuse(where, "\"" + std::string(r.key.name) + "\" must be a " + std::string(r.key.type) + ", not \"" +
-                           std::string(text) + "\"");
+/// `found`: the value in quotes, or what it is.
+status wrong_type(std::string_view where, const row& r, const std::string& found) {
+  return refuse(where, "\"" + std::string(r.key.name) + "\" must be " + (r.key.type.starts_with('i') ? "an " : "a ") +
+                           std::string(r.key.type) + ", not " + found);
 }
+
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 status assign(std::string_view where, const row& r, std::string_view text, configuration& out) {
   auto field = r.field(out);
@@ -201,13 +214,13 @@ status assign(std::string_view where, const row& r, std::string_view text, confi
   } else if (auto** integer = std::get_if<std::int64_t*>(&field)) {
     std::int64_t value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return wrong_type(where, r, text);
+    if (error != std::errc() || end != text.data() + text.size()) return wrong_type(where, r, in_quotes(text));
     if (value < r.least || value > r.most)
       return refuse(where, "\"" + std::string(r.key.name) + "\" must be between " + std::to_string(r.least) + " and " +
                                std::to_string(r.most) + ", not " + std::to_string(value));
     **integer = value;
   } else if (auto** boolean = std::get_if<bool*>(&field)) {
-    if (text != "true" && text != "false") return wrong_type(where, r, text);
+    if (text != "true" && text != "false") return wrong_type(where, r, in_quotes(text));
     **boolean = text == "true";
   } else {
     std::get<std::vector<std::string>*>(field)->emplace_back(text);
@@ -227,15 +240,17 @@ bool is_section(std::string_view name) {
 
 status read_value(std::string_view source, const row& r, const YAML::Node& value, configuration& out) {
   bool list = r.key.type == "list of strings";
-  if (!list && value.IsNull()) return {};  // a key without value keeps its default
+  if (value.IsNull()) return {};  // a key without value keeps its default
   if (!list && !value.IsScalar())
     return wrong_type(at_line(source, value), r, value.IsSequence() ? "a list" : "a mapping");
   if (!list) return assign(at_line(source, value), r, value.Scalar(), out);
   if (!value.IsSequence())
-    return wrong_type(at_line(source, value), r, value.IsScalar() ? value.Scalar() : "a mapping");
+    return wrong_type(at_line(source, value), r, value.IsScalar() ? in_quotes(value.Scalar()) : "a mapping");
   std::get<std::vector<std::string>*>(r.field(out))->clear();
-  for (const auto& element : value)
+  for (const auto& element : value) {
+    if (!element.IsScalar()) return wrong_type(at_line(source, element), r, "a list of something else");
     if (auto bad = assign(at_line(source, element), r, element.Scalar(), out); !bad.ok()) return bad;
+  }
   return {};
 }
 
@@ -288,7 +303,7 @@ status parse_config(std::string_view yaml, std::string_view source, configuratio
   YAML::Node root;
   try {
     root = YAML::Load(std::string(yaml));
-  } catch (const YAML::ParserException& broken) {
+  } catch (const YAML::Exception& broken) {
     return refuse(std::string(source) + ":" + std::to_string(broken.mark.line + 1), broken.msg);
   }
   if (root.IsNull()) return {};

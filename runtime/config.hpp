@@ -52,6 +52,14 @@ struct configuration {
   } controllers;
 
   struct {
+    std::string enabled = "auto";  // auto, true, false
+  } kube_proxy;
+
+  struct {
+    std::string provider = "auto";  // auto, local, none
+  } cloud;
+
+  struct {
     bool enabled = true;
     std::int64_t max_bytes = 67108864;  // recorded traces on disk
   } trace;

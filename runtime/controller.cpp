@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/trace/controller_replay.hpp"
+
 namespace troupe::runtime {
 
 namespace {
@@ -14,6 +16,14 @@ session_options session_for(const controller::core& logic, const controller_opti
   made.user = options.account.empty() ? made.watch_user : service_account_user("kube-system", options.account);
   made.user_agent = "kube-controller-manager/" + std::string(logic.name());
   return made;
+}
+
+/// The store revision that the core hears of.
+std::vector<trace::cause> causes_of(const controller::event& happened) {
+  const auto* change = std::get_if<controller::object_changed>(&happened);
+  if (change && change->now) return trace::caused_by(change->now->revision);
+  const auto* done = std::get_if<controller::write_done>(&happened);
+  return done && done->revision > 0 ? trace::caused_by(done->revision) : std::vector<trace::cause>();
 }
 
 }  // namespace
@@ -32,7 +42,9 @@ controller_shell::controller_shell(caf::actor_config& settings, stable_ref<api::
       session_(*this, std::move(server), session_for(*logic_, options_)),
       events_(session_, std::string(logic_->name())),
       queue_(options_.backoff),
-      trace_(*this) {}
+      trace_(*this, trace::controller_core_name(logic_->name())) {
+  trace_.begin_with_packed(logic_->settings());
+}
 
 controller_shell::behavior_type controller_shell::make_behavior() {
   watch_sources();
@@ -69,9 +81,10 @@ void controller_shell::watch_sources() {
 }
 
 std::vector<controller::effect> controller_shell::step(const controller::event& happened) {
-  return trace::traced_step(trace_, *logic_, happened, [this](controller::core& logic, const controller::event& e) {
-    return controller::step(logic, caches_, e);
-  });
+  return trace::traced_step(
+      trace_, *logic_, happened,
+      [this](controller::core& logic, const controller::event& e) { return controller::step(logic, caches_, e); },
+      trace_.on() ? causes_of(happened) : std::vector<trace::cause>());
 }
 
 void controller_shell::changed(std::uint32_t source, std::string key, object_ptr before, object_ptr now) {

@@ -13,7 +13,7 @@ namespace troupe::runtime {
 namespace {
 
 constexpr std::size_t max_known = 4096;       // distinct events remembered for counting
-constexpr std::size_t max_under_way = 512;    // requests
+constexpr std::size_t max_waiting = 4096;     // writes; client-go keeps 1,000
 constexpr std::uint64_t refill_ms = 300'000;  // one token
 constexpr double burst = 25;
 
@@ -81,18 +81,30 @@ bool event_recorder::allowed(const event_subject& about) {
   return true;
 }
 
-bool event_recorder::enter() {
-  if (under_way_ >= max_under_way) {
-    ++dropped_;
-    return false;
-  }
-  ++under_way_;
-  return true;
+void event_recorder::enqueue(const std::string& key, api::request request) {
+  waiting_.push_back({key, std::move(request)});
+  if (!under_way_) send_next();
+}
+
+void event_recorder::send_next() {
+  under_way_ = !waiting_.empty();
+  if (!under_way_) return;
+  auto next = std::move(waiting_.front());
+  waiting_.pop_front();
+  session_.call(std::move(next.request), [this, key = std::move(next.key)](const api::response& answer) {
+    // A count on an Event that has expired, or one that was refused: the next occurrence makes it anew.
+    if (!answer.error.ok()) known_.erase(key);
+    send_next();
+  });
 }
 
 void event_recorder::record(const event_subject& about, std::string_view type, std::string_view reason,
                             std::string_view message) {
-  if (!allowed(about) || !enter()) return;
+  if (!allowed(about)) return;
+  if (waiting_.size() >= max_waiting) {
+    ++dropped_;
+    return;
+  }
   std::string key =
       about.kind + '\n' + about.namespace_name + '\n' + about.name + '\n' + about.uid + '\n' + about.field_path + '\n';
   key.append(type).append("\n").append(reason).append("\n").append(message);
@@ -149,10 +161,7 @@ void event_recorder::create(const std::string& key, const event_subject& about, 
   auto target = "/api/v1/namespaces/" + made.namespace_name + "/events";
   known_.emplace(key, std::move(made));
   order_.push_back(key);
-  session_.call(post(std::move(target), to_json(root)), [this, key](const api::response& answer) {
-    --under_way_;
-    if (!answer.error.ok()) known_.erase(key);
-  });
+  enqueue(key, post(std::move(target), to_json(root)));
 }
 
 void event_recorder::count_up(const std::string& key, known_event& known, std::string_view message) {
@@ -162,12 +171,7 @@ void event_recorder::count_up(const std::string& key, known_event& known, std::s
   doc.set(root, "count", static_cast<std::int64_t>(++known.count));
   doc.set(root, "lastTimestamp", format_time(session_.owner().wall_now_ms()));
   doc.set(root, "message", message);
-  session_.call(patch("/api/v1/namespaces/" + known.namespace_name + "/events/" + known.name, to_json(root)),
-                [this, key](const api::response& answer) {
-                  --under_way_;
-                  // Expired meanwhile: the next one makes it anew.
-                  if (!answer.error.ok()) known_.erase(key);
-                });
+  enqueue(key, patch("/api/v1/namespaces/" + known.namespace_name + "/events/" + known.name, to_json(root)));
 }
 
 }  // namespace troupe::runtime

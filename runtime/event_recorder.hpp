@@ -20,7 +20,8 @@ struct event_subject {
 };
 event_subject subject_of(const object& one);
 
-/// Writes core/v1 Events through the component's session. Never waits, drops when too many are under way.
+/// Writes core/v1 Events through the component's session, one after another as client-go's broadcaster does: in a storm
+/// they come later than the writes they tell of, and never keep those waiting. Drops what does not fit its queue.
 class event_recorder {
  public:
   /// `component`: source.component and reportingComponent, "default-scheduler". `host`: source.host, may be empty.
@@ -28,7 +29,7 @@ class event_recorder {
 
   void normal(const event_subject& about, std::string_view reason, std::string_view message);
   void warning(const event_subject& about, std::string_view reason, std::string_view message);
-  /// Events not written because too many were under way.
+  /// Events not written because too many waited.
   std::uint64_t dropped() const { return dropped_; }
 
  private:
@@ -47,14 +48,21 @@ class event_recorder {
   void create(const std::string& key, const event_subject& about, std::string_view type, std::string_view reason,
               std::string_view message);
   void count_up(const std::string& key, known_event& known, std::string_view message);
-  bool enter();
+  /// One write, sent when its turn comes.
+  struct waiting_write {
+    std::string key;  // of known_
+    api::request request;
+  };
+  void enqueue(const std::string& key, api::request request);
+  void send_next();
 
   api_session& session_;
   std::string component_, host_;
   std::map<std::string, known_event> known_;
   std::deque<std::string> order_;  // keys of known_, oldest first
   std::map<std::string, allowance> allowances_;
-  std::size_t under_way_ = 0;
+  std::deque<waiting_write> waiting_;
+  bool under_way_ = false;
   std::uint64_t dropped_ = 0;
 };
 

@@ -37,8 +37,8 @@ void informer::stop() {
 }
 
 object_ptr informer::find(std::string_view key) const {
-  auto found = objects_.find(key);
-  return found == objects_.end() ? nullptr : found->second;
+  auto found = places_.find(key);
+  return found == places_.end() ? nullptr : found->second->second;
 }
 
 object_ptr informer::find(std::string_view namespace_name, std::string_view name) const {
@@ -99,37 +99,70 @@ void informer::on_event(const api::watch_event& event) {
 }
 
 void informer::upsert(const object_ptr& now) {
-  auto key = object_key(*now);
-  if (listing_) seen_.insert(key);
-  auto known = identities_.find(key);
+  key_.clear();
+  if (!now->namespace_name.empty()) key_.append(now->namespace_name).append("/");
+  key_.append(now->name);
+  if (listing_) seen_.insert(key_);
+  options_.keep_objects ? upsert_kept(now) : upsert_identity(now);
+}
+
+void informer::upsert_kept(const object_ptr& now) {
+  auto known = places_.find(key_);
+  if (known == places_.end()) {
+    auto at = objects_.emplace(key_, now).first;
+    places_.emplace(at->first, at);
+    if (handlers_.added) handlers_.added(now);
+    return;
+  }
+  auto& kept = known->second->second;
+  if (kept->uid != now->uid) {
+    erase(std::string(key_), object_ptr(kept));
+    upsert(now);
+    return;
+  }
+  if (kept->revision == now->revision) return;
+  auto before = std::exchange(kept, now);
+  if (handlers_.modified) handlers_.modified(before, now);
+}
+
+void informer::upsert_identity(const object_ptr& now) {
+  auto known = identities_.find(key_);
   if (known == identities_.end()) {
-    identities_.emplace(key, kept_identity{std::string(now->uid), now->revision});
-    if (options_.keep_objects) objects_[key] = now;
+    identities_.emplace(key_, kept_identity{std::string(now->uid), now->revision});
     if (handlers_.added) handlers_.added(now);
     return;
   }
   if (known->second.uid != now->uid) {
-    erase(key, find(key));
+    erase(std::string(key_), nullptr);
     upsert(now);
     return;
   }
   if (known->second.revision == now->revision) return;
   known->second.revision = now->revision;
-  object_ptr before;
-  if (options_.keep_objects) before = std::exchange(objects_[key], now);
-  if (handlers_.modified) handlers_.modified(before, now);
+  if (handlers_.modified) handlers_.modified(nullptr, now);
+}
+
+/// False when it was not known.
+bool informer::forget(const std::string& key) {
+  if (!options_.keep_objects) return identities_.erase(key) > 0;
+  auto known = places_.find(key);
+  if (known == places_.end()) return false;
+  auto at = known->second;
+  places_.erase(known);
+  objects_.erase(at);
+  return true;
 }
 
 void informer::erase(const std::string& key, const object_ptr& last) {
   seen_.erase(key);
-  if (identities_.erase(key) == 0) return;
-  objects_.erase(key);
-  if (handlers_.deleted) handlers_.deleted(key, last);
+  if (forget(key) && handlers_.deleted) handlers_.deleted(key, last);
 }
 
 void informer::finish_list(std::uint64_t revision) {
   std::vector<std::string> gone;
   for (const auto& [key, identity] : identities_)
+    if (seen_.count(key) == 0) gone.push_back(key);
+  for (const auto& [key, kept] : objects_)
     if (seen_.count(key) == 0) gone.push_back(key);
   for (const auto& key : gone) erase(key, find(key));
   seen_.clear();

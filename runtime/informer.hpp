@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "messages/object.hpp"
@@ -84,6 +85,9 @@ class informer {
   void on_events(const std::vector<api::watch_event>& events);
   void on_event(const api::watch_event& event);
   void upsert(const object_ptr& now);
+  void upsert_kept(const object_ptr& now);
+  void upsert_identity(const object_ptr& now);
+  bool forget(const std::string& key);
   void erase(const std::string& key, const object_ptr& last);
   void finish_list(std::uint64_t revision);
   void on_closed(const status& why);
@@ -92,9 +96,13 @@ class informer {
   api_session& session_;
   informer_options options_;
   informer_handlers handlers_;
+  // What is known, in one of two forms. Most events change an object that is known, so that those are found by hash:
+  // `places_` has an entry, named by the map's own key, for each of `objects_`.
   object_map objects_;
-  std::map<std::string, kept_identity, std::less<>> identities_;
-  std::set<std::string, std::less<>> seen_;  // during a list: keys reported so far
+  std::unordered_map<std::string_view, object_map::iterator> places_;
+  std::map<std::string, kept_identity, std::less<>> identities_;  // where objects are not kept
+  std::string key_;                                               // of the event in hand
+  std::set<std::string, std::less<>> seen_;                       // during a list: keys reported so far
   bool started_ = false;
   bool must_list_ = true;  // the next watch starts with everything there is
   bool listing_ = false;   // the current watch still reports what there was

@@ -14,7 +14,16 @@ bool normal_end(const caf::error& why) {
   return !why || why == caf::exit_reason::normal || why == caf::exit_reason::user_shutdown;
 }
 
+constexpr std::string_view gave_up = " failed again and again, at last with: ";
+constexpr restart_limit limit_of_supervisors{2, std::chrono::minutes(2)};
+
 }  // namespace
+
+std::string why_ended(const caf::error& reason) {
+  // Our own errors hold one text; the rendering of others is the best there is.
+  if (reason && reason.context().match_elements<std::string>()) return reason.context().get_as<std::string>(0);
+  return caf::to_string(reason);
+}
 
 one_for_one::one_for_one(caf::actor_config& settings, std::string name, std::vector<child_spec> children,
                          supervisor_options options)
@@ -37,7 +46,10 @@ one_for_one::behavior_type one_for_one::make_behavior() {
         if (current_sender()) send_to(current_sender(), std::move(answer));
       },
       [this](const supervision::crash& order) {
-        if (auto meant = setup().registry().find(order.path)) send_to(meant, order);
+        if (auto meant = setup().registry().find(order.path))
+          send_to(meant, order);
+        else
+          crash_plain_child(order.path);
       },
       [this](const start_child& order) {
         if (!stopping_) add(*order.spec);
@@ -118,19 +130,22 @@ void one_for_one::ended(key which, const caf::error& why) {
     forget(which);
     return;
   }
-  count_end(which, system().render(why));
+  count_end(which, why_ended(why));
 }
 
 void one_for_one::count_end(key which, const std::string& why) {
   auto& child = children_.at(which);
   auto now = steady_now_us();
-  auto window = static_cast<std::uint64_t>(options_.window.count()) * 1000;
+  const auto limit = child.spec.limit.value_or(options_);
+  auto window = static_cast<std::uint64_t>(limit.window.count()) * 1000;
   child.ends_us.push_back(now);
   while (child.ends_us.front() + window < now) child.ends_us.pop_front();
   set_state(child, "backing_off", why);
-  if (child.ends_us.size() > options_.max_restarts) {
+  if (child.ends_us.size() > limit.max_restarts) {
     log(log_level::warn, "supervisor.escalate", "child=" + child.path + " why=" + why);
-    begin_stop(caf::make_error(caf::sec::runtime_error, "restart intensity exceeded: " + child.path + ": " + why));
+    // What a supervisor gave up for is the cause; that it gave up itself says nothing more.
+    bool told = why.find(gave_up) != std::string::npos;
+    begin_stop(caf::make_error(caf::sec::runtime_error, told ? why : child.path + std::string(gave_up) + why));
     return;
   }
   auto doublings = std::min<std::size_t>(child.ends_us.size() - 1, 20);
@@ -221,6 +236,14 @@ void one_for_one::crash_now(const std::string& meant) {
   begin_stop(caf::make_error(caf::sec::runtime_error, "crash ordered: " + meant));
 }
 
+/// A child that is no component (a spreader, say) cannot throw: it is ended with an error from outside.
+void one_for_one::crash_plain_child(const std::string& meant) {
+  if (!setup().allow_crash) return;
+  for (const auto& [which, child] : children_)
+    if (child.path == meant && child.actor)
+      send_exit(child.actor, caf::make_error(caf::sec::runtime_error, "crash ordered: " + meant));
+}
+
 void one_for_one::set_state(const kept_child& child, std::string_view state, std::string_view error) {
   setup().registry().set_state(child.path, state, child.starts > 0 ? child.starts - 1 : 0, error);
 }
@@ -237,6 +260,7 @@ child_spec supervisor_child(std::string name, std::vector<child_spec> children, 
     return caf::actor_cast<caf::strong_actor_ptr>(spawn_supervisor(system, name, children, options));
   };
   spec.stop_timeout = std::chrono::milliseconds(0);
+  spec.limit = limit_of_supervisors;
   return spec;
 }
 

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -37,6 +38,12 @@ enum class restart_policy : std::uint8_t {
   temporary,  // never; it is forgotten
 };
 
+/// More than `max_restarts` ends of a child within `window` are too many.
+struct restart_limit {
+  std::size_t max_restarts = 10;
+  std::chrono::milliseconds window{30'000};
+};
+
 /// How a supervisor makes and keeps one child.
 struct child_spec {
   std::string name;  // unique among its siblings
@@ -46,6 +53,8 @@ struct child_spec {
   restart_policy policy = restart_policy::permanent;
   /// On stop: how long it may take before it is killed; zero waits for ever (supervisors).
   std::chrono::milliseconds stop_timeout{5000};
+  /// Instead of the supervisor's own limit.
+  std::optional<restart_limit> limit;
 };
 
 /// A typed child.
@@ -62,11 +71,9 @@ child_spec child(std::string name, Start start, const stable_ref<Handle>& refere
   return spec;
 }
 
-/// More than `max_restarts` ends within `window` end the supervisor. The n-th end within the window is followed by a
-/// wait of base * 2^(n-1), at most `cap`.
-struct supervisor_options {
-  std::size_t max_restarts = 10;
-  std::chrono::milliseconds window{30'000};
+/// A child beyond its limit ends the supervisor. The n-th end within the window is followed by a wait of
+/// base * 2^(n-1), at most `cap`.
+struct supervisor_options : restart_limit {
   std::chrono::milliseconds base{10};
   std::chrono::milliseconds cap{5'000};
 };
@@ -97,8 +104,12 @@ using local_supervisor =
 /// Starts a supervisor with its first children, in order.
 local_supervisor spawn_supervisor(caf::actor_system& system, std::string name, std::vector<child_spec> children,
                                   supervisor_options options = {});
-/// A supervisor as a child of another.
+/// A supervisor as a child of another. It ends only after a child of its own has ended ten times, which takes some ten
+/// seconds, so few ends are too many: what keeps crashing anywhere in the tree ends the whole tree in the end, rather
+/// than leaving a cluster that looks alive and lacks a part.
 child_spec supervisor_child(std::string name, std::vector<child_spec> children, supervisor_options options = {});
+/// Why a supervisor gave up, in words: the path of the component that kept failing and its last error.
+std::string why_ended(const caf::error& reason);
 /// Asks a supervisor to stop its children in reverse order and then end. Does not wait.
 void request_stop(const local_supervisor& supervisor);
 /// The same, and waits; never in a simulation or inside an actor. False when it took longer than the timeout.
@@ -139,6 +150,7 @@ class one_for_one final : public component<local_supervisor> {
   void stop_next();
   void on_down(caf::down_msg& down);
   void crash_now(const std::string& path) override;
+  void crash_plain_child(const std::string& path);
   void set_state(const kept_child& child, std::string_view state, std::string_view error);
 
   supervisor_options options_;

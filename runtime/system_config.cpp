@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "messages/type_ids.hpp"
+#include "runtime/message_types.hpp"
 
 namespace troupe::runtime {
 
@@ -23,7 +23,7 @@ void thread_set::join() {
 }
 
 system_config::system_config(services& outside, std::size_t threads) : outside_(&outside) {
-  add_message_types<caf::id_block::troupe>();
+  add_all_message_types(*this);
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
   set("scheduler.max-threads", threads);
   set("scheduler.max-throughput", std::size_t{100});

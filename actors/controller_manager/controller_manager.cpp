@@ -11,6 +11,7 @@
 #include "actors/controller_manager/root_ca/core.hpp"
 #include "actors/controller_manager/service_account/core.hpp"
 #include "actors/controller_manager/storage_protection/core.hpp"
+#include "messages/message.hpp"
 #include "runtime/controller.hpp"
 
 namespace troupe::controllers {
@@ -29,7 +30,41 @@ runtime::child_spec controller_child(const manager_options& options, std::string
       });
 }
 
+/// A core that is made of nothing, or of one setting.
+template <class Core>
+core_maker maker_of(const char* name) {
+  return {name, [](std::string_view) { return std::make_unique<Core>(); }};
+}
+template <class Core, class Setting>
+core_maker maker_of(const char* name) {
+  return {name, [](std::string_view settings) -> std::unique_ptr<controller::core> {
+            Setting read{};
+            if (!from_msgpack(settings, read)) return nullptr;
+            return std::make_unique<Core>(std::move(read));
+          }};
+}
+
 }  // namespace
+
+std::vector<core_maker> core_makers() {
+  return {maker_of<deployment_core>("deployment-controller"),
+          maker_of<replicaset_core>("replicaset-controller"),
+          maker_of<endpointslice_core>("endpointslice-controller"),
+          maker_of<namespace_core>("namespace-controller"),
+          maker_of<service_account_core>("serviceaccount-controller"),
+          maker_of<root_ca_core, std::string>("root-ca-cert-publisher"),
+          maker_of<node_lifecycle_core, std::int64_t>("node-controller"),
+          maker_of<garbage_collector_core>("generic-garbage-collector"),
+          maker_of<endpoints_core>("endpoint-controller"),
+          maker_of<disruption_core>("disruption-controller"),
+          {"pvc-protection-controller",
+           [](std::string_view) {
+             return std::make_unique<storage_protection_core>(storage_protection_core::kind::claims);
+           }},
+          {"pv-protection-controller", [](std::string_view) {
+             return std::make_unique<storage_protection_core>(storage_protection_core::kind::volumes);
+           }}};
+}
 
 std::vector<runtime::child_spec> children(const manager_options& options) {
   std::vector<runtime::child_spec> all;

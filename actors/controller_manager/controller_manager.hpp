@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "messages/api_server.hpp"
+#include "messages/controller.hpp"
 #include "runtime/stable_ref.hpp"
 #include "runtime/supervisor.hpp"
 
@@ -19,5 +23,14 @@ struct manager_options {
 
 /// The controllers as children of a supervisor "controller_manager".
 std::vector<runtime::child_spec> children(const manager_options& options);
+
+/// A way to make a controller's core again: `name` is its core's name(); `make` gives one from what its settings()
+/// were, or null when they cannot be read.
+struct core_maker {
+  std::string name;
+  std::function<std::unique_ptr<controller::core>(std::string_view settings)> make;
+};
+/// One for every controller; for replays.
+std::vector<core_maker> core_makers();
 
 }  // namespace troupe::controllers

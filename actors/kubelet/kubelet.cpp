@@ -3,6 +3,8 @@
 
 #include <unordered_map>
 
+#include "actors/kubelet/log_rotation.hpp"
+#include "actors/kubelet/pod_turn.hpp"
 #include "actors/kubelet/pod_worker.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
@@ -29,8 +31,9 @@ class kubelet_shell final : public component<local_kubelet> {
         session_(*this, options_.server, session_settings()),
         events_(session_, "kubelet", options_.node.name),
         pods_(session_, pod_selection(), pod_handlers()),
-        trace_(*this) {
+        trace_(*this, "kubelet/node") {
     node_.options = options_.node;
+    trace_.begin_with(options_.node);
     set_exit_handler([this](caf::exit_msg& order) { quit(std::move(order.reason)); });
   }
 
@@ -45,6 +48,7 @@ class kubelet_shell final : public component<local_kubelet> {
     link_to(workers_);
     send_to(options_.runtime.handle(), container::subscribe{"", false});
     options_.runtime.observe(*this, [this](const supervision::ref_changed& m) { on_runtime(m); });
+    if (!context_->simulated()) check_logs();
     pods_.start();
     feed(node_started{now(), random_u64()});
     return {[this](const worker_up& m) { on_worker_up(m); },
@@ -196,6 +200,7 @@ class kubelet_shell final : public component<local_kubelet> {
 
   void on_api_call(const api_call& m) {
     auto worker = caf::actor_cast<caf::actor_addr>(current_sender());
+    if (auto* by = m.step > 0 ? context_of(current_sender()) : nullptr) session_.attribute(by->path(), m.step);
     session_.call(m.request, [this, worker, token = m.token](const api::response& answer) {
       if (auto alive = caf::actor_cast<caf::strong_actor_ptr>(worker)) send_to(alive, api_answer{token, answer});
     });
@@ -247,6 +252,28 @@ class kubelet_shell final : public component<local_kubelet> {
     auto on_done = std::move(found->second);
     replies_.erase(found);
     on_done(m);
+  }
+
+  // -- logs that have grown too large
+
+  void check_logs() {
+    after(std::chrono::seconds(log_check_s), [this] {
+      ask(container::list_pods{}, [this](const container::reply& r) {
+        if (auto* list = std::get_if<container::pod_list>(&r.what))
+          for (auto& one : list->containers)
+            if (one.state == container::container_state::running && log_is_large(one.log_path)) rotate(one);
+        check_logs();
+      });
+    });
+  }
+  void rotate(const container::container_status& of) {
+    auto stamp = time_text(now().wall_ms);
+    if (!rotate_log(of.log_path, stamp)) return;
+    ask(container::reopen_log{of.id}, [this, path = of.log_path, stamp](const container::reply& r) {
+      if (r.error.ok()) return;
+      log(log_level::warn, "kubelet.log_not_reopened", path + ": " + r.error.message);
+      unrotate_log(path, stamp);
+    });
   }
 
   // -- the node

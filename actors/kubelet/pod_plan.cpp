@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "messages/text_search.hpp"
 #include "messages/views/core_v1.hpp"
 
 namespace troupe::kubelet {
@@ -103,7 +104,7 @@ void read_reported(const list_view<core_v1::container_status_view>& list, pod_pl
 }
 
 std::string_view text_after(std::string_view json, std::string_view key) {
-  auto at = json.find(key);
+  auto at = find_text(json, key);
   if (at == json.npos) return {};
   auto rest = json.substr(at + key.size());
   return rest.substr(0, rest.find_first_of(",}"));
@@ -151,7 +152,7 @@ result<pod_plan> read_plan(const object& pod) {
 bool worth_reading(const object& before, const object& now) {
   auto a = before.json.view(), b = now.json.view();
   // Whoever sets a readiness gate's condition changes only the status.
-  if (b.find("\"readinessGates\"") != b.npos) return true;
+  if (has_text(b, "\"readinessGates\"")) return true;
   for (std::string_view key : {"\"generation\":", "\"deletionTimestamp\":", "\"deletionGracePeriodSeconds\":"})
     if (text_after(a, key) != text_after(b, key)) return true;
   return text_after(b, "\"generation\":").empty();

@@ -167,6 +167,10 @@ void put_addresses(json_text& w, const pod_state& s) {
   auto list = [&](const char* one, const char* many, const std::vector<std::string>& ips) {
     w.put(one, ips.front());
     w.open(many, '[');
+    // The lists are merged by address otherwise: an old one would stay beside the new.
+    w.open('{');
+    w.put("$patch", "replace");
+    w.close('}');
     for (auto& ip : ips) {
       w.open('{');
       w.put("ip", ip);

@@ -32,8 +32,9 @@ std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? 
 class worker final : public component<worker_actor> {
  public:
   worker(caf::actor_config& settings, std::string uid, std::shared_ptr<const worker_context> context)
-      : component(settings, ""), uid_(std::move(uid)), context_(std::move(context)), trace_(*this) {
+      : component(settings, ""), uid_(std::move(uid)), context_(std::move(context)), trace_(*this, "kubelet/pod") {
     state_.options = context_->pod;
+    trace_.begin_with(context_->pod);
   }
 
   behavior_type make_behavior() override {
@@ -62,7 +63,11 @@ class worker final : public component<worker_actor> {
 
   void feed(const pod_event& what) {
     if (state_.finished) return;
-    auto out = trace::traced_step(trace_, state_, what, [](pod_state& s, const pod_event& e) { return step(s, e); });
+    std::vector<trace::cause> causes;
+    if (auto* seen = trace_.on() ? std::get_if<pod_observed>(&what) : nullptr)
+      causes = trace::caused_by(seen->pod->revision);
+    auto out = trace::traced_step(
+        trace_, state_, what, [](pod_state& s, const pod_event& e) { return step(s, e); }, causes);
     for (auto& one : out) std::visit([this](auto& x) { perform(x); }, one);
   }
 
@@ -77,14 +82,33 @@ class worker final : public component<worker_actor> {
 
   void ask(container::operation what, replied on_done) {
     auto id = next_++;
+    if (recorder()) on_done = recorded(id, what, std::move(on_done));
     replies_.emplace(id, std::move(on_done));
     send_to(context_->runtime.handle(), container::request{id, std::move(what)});
+  }
+
+  /// The runtime's operation as a hop of its own, once it has answered.
+  replied recorded(std::uint64_t id, const container::operation& what, replied on_done) {
+    auto name = std::visit([](const auto& one) { return trace::type_name<std::decay_t<decltype(one)>>(); }, what);
+    trace::hop made;
+    made.component = context_->runtime.name();
+    made.time_us = steady_now_us();
+    made.what = name;
+    made.subject = state_.plan.namespace_name + "/" + state_.plan.name;
+    made.uid = uid_;
+    made.id = id;
+    made.causes.push_back({"step", path(), last_step()});
+    return [this, made = std::move(made), on_done = std::move(on_done)](const container::reply& answer) mutable {
+      made.marks.emplace_back(answer.error.ok() ? "done" : "failed", steady_now_us());
+      recorder()->add(made);
+      on_done(answer);
+    };
   }
 
   void call(api::request request, answered on_done) {
     auto token = next_++;
     calls_.emplace(token, std::move(on_done));
-    send_to(context_->kubelet, api_call{token, std::move(request)});
+    send_to(context_->kubelet, api_call{token, std::move(request), last_step()});
   }
 
   std::string target(std::string_view subresource = {}) const {
@@ -92,8 +116,21 @@ class worker final : public component<worker_actor> {
     return subresource.empty() ? out : out + "/" + std::string(subresource);
   }
 
-  /// The pod as it stands, decoded; there whenever the core asks for something.
-  result<document> pod() const { return document::parse(state_.object->json.view()); }
+  /// The pod as it stands, decoded once for all that is asked of one of its versions; an error where it cannot be.
+  result<const document*> pod() {
+    if (decoded_from_ != state_.object) {
+      auto fresh = document::parse(state_.object->json.view());
+      if (!fresh) return fresh.error();
+      decoded_ = std::move(*fresh);
+      decoded_from_ = state_.object;
+    }
+    return &decoded_;
+  }
+  /// What starting a pod needed is not kept for as long as it runs.
+  void forget_decoded() {
+    decoded_ = {};
+    decoded_from_ = nullptr;
+  }
 
   // -- events from outside
 
@@ -182,10 +219,10 @@ class worker final : public component<worker_actor> {
   void perform(const prepare_volumes&) {
     auto doc = pod();
     if (!doc) return feed(volumes_prepared{now(), doc.error().message});
-    gather(volume_references(*doc), false, [this](env_sources sources, std::string error) {
+    gather(volume_references(**doc), false, [this](env_sources sources, std::string error) {
       auto fresh = pod();
       if (error.empty() && fresh)
-        error = make_volumes(*fresh, context_->node, sources, context_->volume_root, volume_paths_);
+        error = make_volumes(**fresh, context_->node, sources, context_->volume_root, volume_paths_);
       feed(volumes_prepared{now(), std::move(error)});
     });
   }
@@ -195,7 +232,7 @@ class worker final : public component<worker_actor> {
   void perform(const run_sandbox& e) {
     auto doc = pod();
     if (!doc) return;
-    sandbox_ = build_sandbox(*doc, context_->node, e.attempt);
+    sandbox_ = build_sandbox(**doc, context_->node, e.attempt);
     ask(container::run_sandbox{sandbox_}, [this](const container::reply& r) {
       sandbox_answered out{now(), r.error, {}, {}};
       if (auto* made = std::get_if<container::sandbox_made>(&r.what)) {
@@ -242,8 +279,8 @@ class worker final : public component<worker_actor> {
   void perform(const create_container& e) {
     auto doc = pod();
     if (!doc) return;
-    bool services = !context_->simulated() && core_v1::pod_view(*doc).spec().enable_service_links(true);
-    gather(references_of(*doc, e.container), services,
+    bool services = !context_->simulated() && core_v1::pod_view(**doc).spec().enable_service_links(true);
+    gather(references_of(**doc, e.container), services,
            [this, e](env_sources sources, std::string error) { create(e, std::move(sources), std::move(error)); });
   }
 
@@ -251,12 +288,12 @@ class worker final : public component<worker_actor> {
     auto doc = pod();
     container_inputs in{e.container, e.attempt, e.image_ref, state_.ips, volume_paths_, {}, std::move(sources)};
     if (error.empty() && doc) {
-      auto hosts = make_hosts_file(*doc, context_->volume_root, state_.ips, context_->node.cluster_domain);
+      auto hosts = make_hosts_file(**doc, context_->volume_root, state_.ips, context_->node.cluster_domain);
       if (!hosts.empty()) in.extra_mounts.push_back({"/etc/hosts", hosts, false, false, {}});
-      if (!context_->simulated()) add_message_mount(*doc, in);
-      auto config = build_container(*doc, context_->node, in);
+      if (!context_->simulated()) add_message_mount(**doc, in);
+      auto config = build_container(**doc, context_->node, in);
       if (config) {
-        if (sandbox_.uid.empty()) sandbox_ = build_sandbox(*doc, context_->node, state_.sandbox_attempt);
+        if (sandbox_.uid.empty()) sandbox_ = build_sandbox(**doc, context_->node, state_.sandbox_attempt);
         return ask(container::create_container{e.sandbox_id, std::move(*config), sandbox_},
                    [this, name = e.container](const container::reply& r) {
                      container_created out{now(), r.error, false, name, {}};
@@ -358,9 +395,11 @@ class worker final : public component<worker_actor> {
   }
 
   void perform(const write_status& e) {
+    forget_decoded();
     auto body = "{\"metadata\":{\"uid\":\"" + uid_ + "\"},\"status\":" + e.status + "}";
     call(runtime::patch(target("status"), std::move(body), "application/strategic-merge-patch+json"),
          [this](const api::response& answer) {
+           if (!answer.error.ok()) log(log_level::warn, "kubelet.status_not_written", answer.error.message);
            feed(status_written{now(), code_of(answer)});
          });
   }
@@ -452,6 +491,8 @@ class worker final : public component<worker_actor> {
   pod_state state_;
   container::sandbox_config sandbox_;
   std::map<std::string, std::string> volume_paths_;
+  document decoded_;
+  object_ptr decoded_from_;
   std::unordered_map<std::uint64_t, answered> calls_;
   std::unordered_map<std::uint64_t, replied> replies_;
   std::uint64_t next_ = 1;

@@ -30,6 +30,7 @@ struct worker_done {
 struct api_call {
   std::uint64_t token = 0;
   api::request request;
+  std::uint64_t step = 0;  // of the worker's core that wants it, for traces
 };
 struct api_answer {
   std::uint64_t token = 0;

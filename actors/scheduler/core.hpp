@@ -21,11 +21,12 @@ namespace troupe::scheduler {
 /// Limits; the defaults are Kubernetes' where it has one.
 struct options {
   queue_options queue;
-  std::size_t max_bindings = 1024;       // in flight at a time
+  std::size_t max_bindings = 128;        // in flight at a time: enough to keep the api_server busy, and no queue before it
   std::size_t slice_nodes = 8192;        // nodes looked at in one step
   std::size_t slice_pods = 64;           // pods tried in one step
   std::size_t slice_hints = 512;         // unschedulable pods judged anew in one step
   std::size_t min_feasible_nodes = 100;  // minFeasibleNodesToFind
+  MSGPACK_DEFINE(queue, max_bindings, slice_nodes, slice_pods, slice_hints, min_feasible_nodes)
 };
 
 // -- events. `at_ms` is a steady clock's milliseconds.

@@ -35,6 +35,7 @@ struct queue_options {
   std::int64_t max_backoff = 10000;
   std::int64_t max_unschedulable = 5 * 60 * 1000;  // then a pod is tried again whatever happened
   std::int64_t flush_interval = 30 * 1000;
+  MSGPACK_DEFINE(initial_backoff, max_backoff, max_unschedulable, flush_interval)
 };
 
 class scheduling_queue {

@@ -2,6 +2,7 @@
 #include "actors/scheduler/scheduler.hpp"
 
 #include "actors/scheduler/decode.hpp"
+#include "messages/text_search.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
 #include "runtime/event_recorder.hpp"
@@ -17,7 +18,7 @@ enum token : std::uint64_t { token_slice = 1, token_wake = 2 };
 
 /// The text behind a key's first occurrence up to the next comma or brace.
 std::string_view text_after(std::string_view json, std::string_view key) {
-  auto at = json.find(key);
+  auto at = find_text(json, key);
   if (at == json.npos) return {};
   auto rest = json.substr(at + key.size());
   return rest.substr(0, rest.find_first_of(",}"));
@@ -27,7 +28,7 @@ std::string_view text_after(std::string_view json, std::string_view key) {
 bool matters(const object_ptr& before, const object_ptr& now) {
   if (!before || before->node_name.empty() || before->node_name != now->node_name) return true;
   auto json = now->json.view();
-  if (json.find("\"phase\":\"Succeeded\"") != json.npos || json.find("\"phase\":\"Failed\"") != json.npos) return true;
+  if (has_text(json, "\"phase\":\"Succeeded\"") || has_text(json, "\"phase\":\"Failed\"")) return true;
   constexpr std::string_view generation = "\"generation\":";
   return text_after(before->json.view(), generation) != text_after(json, generation);
 }
@@ -52,7 +53,9 @@ class scheduler_shell final : public component<scheduler_actor> {
         events_(session_, options.name),
         nodes_(session_, all_of("/api/v1/nodes"), node_handlers()),
         pods_(session_, all_of("/api/v1/pods"), pod_handlers()),
-        trace_(*this) {}
+        trace_(*this, "scheduler") {
+    trace_.begin_with(options.core);
+  }
 
   behavior_type make_behavior() override {
     nodes_.start();
@@ -80,7 +83,9 @@ class scheduler_shell final : public component<scheduler_actor> {
     informer_handlers h;
     h.added = [this](const object_ptr& node) { observe_node(*node); };
     h.modified = [this](const object_ptr&, const object_ptr& node) { observe_node(*node); };
-    h.deleted = [this](const std::string& key, const object_ptr&) { feed(node_removed{now_ms(), key}); };
+    h.deleted = [this](const std::string& key, const object_ptr& last) {
+      feed(node_removed{now_ms(), key}, last ? last->revision : 0);
+    };
     h.synced = [this] { on_synced(); };
     return h;
   }
@@ -92,7 +97,7 @@ class scheduler_shell final : public component<scheduler_actor> {
       if (matters(before, now)) observe_pod(*now);
     };
     h.deleted = [this](const std::string&, const object_ptr& last) {
-      if (last) feed(pod_removed{now_ms(), std::string(last->uid)});
+      if (last) feed(pod_removed{now_ms(), std::string(last->uid)}, last->revision);
     };
     h.synced = [this] { on_synced(); };
     return h;
@@ -100,11 +105,11 @@ class scheduler_shell final : public component<scheduler_actor> {
 
   void observe_node(const object& node) {
     auto info = decode_node(node);
-    if (info) feed(node_observed{now_ms(), std::move(*info)});
+    if (info) feed(node_observed{now_ms(), std::move(*info)}, node.revision);
   }
   void observe_pod(const object& pod) {
     auto info = decode_pod(pod, name_);
-    if (info) feed(pod_observed{now_ms(), std::move(*info)});
+    if (info) feed(pod_observed{now_ms(), std::move(*info)}, pod.revision);
   }
   void on_synced() {
     if (nodes_.synced() && pods_.synced()) feed(synced{now_ms()});
@@ -116,8 +121,11 @@ class scheduler_shell final : public component<scheduler_actor> {
 
   std::int64_t now_ms() const { return static_cast<std::int64_t>(steady_now_us() / 1000); }
 
-  void feed(const event& what) {
-    auto out = trace::traced_step(trace_, state_, what, [](state& s, const event& e) { return step(s, e); });
+  /// `revision`: of the object that the event tells of; 0: it tells of none.
+  void feed(const event& what, std::uint64_t revision = 0) {
+    auto causes = trace_.on() && revision > 0 ? trace::caused_by(revision) : std::vector<trace::cause>();
+    auto out = trace::traced_step(
+        trace_, state_, what, [](state& s, const event& e) { return step(s, e); }, causes);
     for (auto& one : out) std::visit([this](auto& x) { perform(x); }, one);
   }
 

@@ -18,6 +18,7 @@
 #include "actors/store/memory_backend.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/component.hpp"
+#include "runtime/trace/recorder.hpp"
 
 namespace troupe::store {
 namespace {
@@ -45,7 +46,11 @@ class store_shell final : public runtime::component<shell_actor> {
     start_timer(tick_interval, 0);
     return {
         [this](txn& m) {
-          feed(core::txn_requested{sender(), std::move(m)});
+          auto client = sender();
+          auto id = m.id;
+          if (recorder()) begin_trace(client, m);
+          feed(core::txn_requested{client, std::move(m)});
+          if (recorder()) mark_enqueued(client, id);
         },
         [this](range& m) {
           feed(core::range_requested{sender(), std::move(m)});
@@ -106,6 +111,7 @@ class store_shell final : public runtime::component<shell_actor> {
     numbers_.erase(known);
     clients_.erase(client);
     progress_.erase(progress_.lower_bound({client, 0}), progress_.lower_bound({client + 1, 0}));
+    traced_.erase(traced_.lower_bound({client, 0}), traced_.lower_bound({client + 1, 0}));
     feed(core::client_lost{client});
   }
 
@@ -115,7 +121,36 @@ class store_shell final : public runtime::component<shell_actor> {
     feed(core::watch_cancelled{client, id});
   }
 
+  // -- traces: a transaction is one hop
+
+  void begin_trace(core::client_id client, const txn& m) {
+    trace::hop made;
+    made.component = path();
+    made.time_us = steady_now_us();
+    made.what = "transaction";
+    if (!m.ops.empty()) made.subject = m.ops.front().key;
+    made.id = m.id;
+    if (auto* from = runtime::context_of(current_sender())) made.causes.push_back({"request", from->path(), m.id});
+    traced_[{client, m.id}] = std::move(made);
+  }
+  void mark_enqueued(core::client_id client, std::uint64_t id) {
+    auto found = traced_.find({client, id});
+    if (found != traced_.end()) found->second.marks.emplace_back("enqueued", steady_now_us());
+  }
+  void end_trace(core::client_id client, const txn_reply& reply) {
+    auto found = traced_.find({client, reply.id});
+    if (found == traced_.end()) return;
+    auto made = std::move(found->second);
+    traced_.erase(found);
+    if (!reply.succeeded) return;
+    made.revision = reply.revision;
+    if (committer_) made.marks.emplace_back("durable", durable_us_);
+    made.marks.emplace_back("replied", steady_now_us());
+    recorder()->add(made);
+  }
+
   void take_outcomes() {
+    durable_us_ = steady_now_us();
     for (auto& outcome : committer_->take()) feed(std::move(outcome));
   }
 
@@ -144,7 +179,10 @@ class store_shell final : public runtime::component<shell_actor> {
     }
     for (auto& [name, p] : progress_) p->revision = x.revision;
   }
-  void perform(core::send_txn_reply& x) { reply(x.client, std::move(x.reply)); }
+  void perform(core::send_txn_reply& x) {
+    if (recorder()) end_trace(x.client, x.reply);
+    reply(x.client, std::move(x.reply));
+  }
   void perform(core::send_range_reply& x) { reply(x.client, std::move(x.reply)); }
   void perform(core::send_watch_started& x) {
     if (x.reply.error.ok()) {
@@ -197,6 +235,8 @@ class store_shell final : public runtime::component<shell_actor> {
   std::unordered_map<core::client_id, caf::actor_addr> clients_;
   core::client_id next_client_ = 1;
   std::map<watch_name, std::shared_ptr<progress>> progress_;
+  std::map<std::pair<core::client_id, std::uint64_t>, trace::hop> traced_;  // transactions under way
+  std::uint64_t durable_us_ = 0;                                            // when the committer last told of its work
 };
 
 std::shared_ptr<store::backend> make_backend(const options& how, runtime::services& outside) {

@@ -7,6 +7,8 @@
 #include <iostream>
 #include <iterator>
 
+#include <CLI/CLI.hpp>
+
 #include "runtime/pki.hpp"
 
 namespace troupe::cli {

@@ -4,11 +4,13 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/http_client.hpp"
 #include "messages/document.hpp"
 #include "messages/schema/schema.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace troupe::cli {
 

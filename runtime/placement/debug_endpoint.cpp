@@ -1,6 +1,8 @@
 // See debug_endpoint.hpp.
 #include "runtime/placement/debug_endpoint.hpp"
 
+#include <algorithm>
+
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 
@@ -88,6 +90,12 @@ api::response crash(caf::actor_system& system, std::string_view query) {
       path = one.path;
       found = config.registry().find(path);
     }
+  if (!found) {
+    // No component of its own, but perhaps the child of a supervisor.
+    const auto known = config.registry().snapshot(path);
+    bool there = std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.path == path; });
+    if (there) found = config.registry().find(path.substr(0, path.rfind('/')));
+  }
   if (!found) return with_status(make_status(reason::not_found, "there is no component \"" + path + "\""));
   caf::anon_send(caf::actor_cast<caf::actor>(found), supervision::crash{path});
   api::response out;

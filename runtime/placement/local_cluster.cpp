@@ -5,24 +5,21 @@
 
 #include <charconv>
 #include <filesystem>
+#include <mutex>
 #include <vector>
 
 #include <caf/scoped_actor.hpp>
 
 #include <fmt/format.h>
 
-#include "actors/api_server/api_server.hpp"
-#include "actors/controller_manager/controller_manager.hpp"
-#include "actors/kubelet/kubelet.hpp"
-#include "actors/scheduler/scheduler.hpp"
-#include "actors/store/store.hpp"
+#include "actors/store/log/lock.hpp"
 #include "runtime/host_address.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
 #include "runtime/placement/debug_endpoint.hpp"
+#include "runtime/placement/graph.hpp"
 #include "runtime/placement/log_relay.hpp"
-#include "runtime/placement/nodes.hpp"
 #include "runtime/supervisor.hpp"
 #include "runtime/system_config.hpp"
 #include "runtime/trace/recorder.hpp"
@@ -67,14 +64,18 @@ struct local_cluster::parts {
   metrics::registry measured;
   std::shared_ptr<gateway::endpoint> endpoint;
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
-  log_relay_actor relay;
+  stable_ref<log_relay_actor> relay;
   local_supervisor root;
   stable_ref<store::store_actor> store_ref;
+  std::mutex failing;
+  std::string why_failed;  // set once root has given up
+  std::shared_ptr<store::log::file> lock;
   std::string host;
   pki::cluster_certificates certificates;
   store::options storage;
   std::unique_ptr<machine> host_machine;
 
+  status take_data_dir();
   status make_certificates();
   status open_trace();
   status open_endpoint();
@@ -86,6 +87,20 @@ struct local_cluster::parts {
     return fmt::format("https://{}:{}", any_address(host) ? "127.0.0.1" : host, endpoint->port());
   }
 };
+
+/// Before anything in it is read or written: a second process must not touch what the first one uses.
+status local_cluster::parts::take_data_dir() {
+  if (config.data_dir.empty()) return {};
+  std::error_code failed;
+  bool made = std::filesystem::create_directories(config.data_dir, failed);
+  if (failed) return internal_error("cannot create " + config.data_dir + ": " + failed.message());
+  // Keys are in it. A directory that was there before keeps the permissions that its owner gave it.
+  if (made) std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, failed);
+  auto taken = store::log::lock_directory(config.data_dir);
+  if (!taken) return taken.error();
+  lock = *taken;
+  return {};
+}
 
 status local_cluster::parts::make_certificates() {
   std::vector<std::string> names = {"kubernetes",
@@ -146,37 +161,30 @@ void local_cluster::parts::start_system() {
 }
 
 void local_cluster::parts::start_actors() {
-  auto& s = *system;
-  store_ref = stable_ref<store::store_actor>::make(s, "root/store");
-  auto server_ref = stable_ref<api::api_server_actor>::make(s, "root/api_server/front");
-  relay = s.spawn<log_relay>();
-
-  api::options server;
-  server.store = store_ref;
-  server.self = server_ref;
-  server.workers = static_cast<std::size_t>(config.api_server.workers);
+  relay = stable_ref<log_relay_actor>::make(*system, "root/log_relay");
+  surroundings around;
+  around.storage = storage;
+  around.authority = certificates.authority.certificate;
+  around.kubelets = kubelets;
+  around.host = host_machine.get();
+  around.measured = &measured;
+  auto& server = around.server;
   server.advertise_address = advertise_address(host);
   server.advertise_port = endpoint->port();
-  server.proxy = make_node_proxy(relay, kubelets);
-  server.stop_stream = make_stream_stopper(relay);
+  server.proxy = make_node_proxy(relay.handle(), kubelets);
+  server.stop_stream = make_stream_stopper(relay.handle());
   server.extra = [this](const api::request& asked) { return answer_debug(*system, measured, asked); };
   server.endpoint = endpoint;
-  auto made = api::make_api_server(s, "root/api_server", server);
-
-  std::vector<child_spec> children;
-  children.push_back(child<store::store_actor>(
-      "store", [how = storage](caf::actor_system& in) { return store::spawn(in, how); }, store_ref));
-  children.push_back(std::move(made.spec));
-  children.push_back(supervisor_child(
-      "controller_manager",
-      controllers::children({server_ref, certificates.authority.certificate, config.controllers.node_grace_seconds})));
-  children.push_back(child<scheduler::scheduler_actor>("scheduler", [server_ref](caf::actor_system& in) {
-    scheduler::scheduler_options how;
-    how.server = server_ref;
-    return scheduler::spawn_scheduler(in, how);
-  }));
-  children.push_back(supervisor_child("nodes", node_children(s, config, *host_machine, server_ref, *kubelets)));
-  root = spawn_supervisor(s, "root", std::move(children));
+  auto graph = make_graph(*system, config, std::move(around));
+  store_ref = graph.store;
+  graph.children.insert(graph.children.begin(),
+                        child<log_relay_actor>(
+                            "log_relay", [](caf::actor_system& in) { return in.spawn<log_relay>(); }, relay));
+  root = spawn_supervisor(*system, "root", std::move(graph.children));
+  root->attach_functor([this](const caf::error& reason) {
+    std::lock_guard guard(failing);
+    why_failed = why_ended(reason);
+  });
 }
 
 void local_cluster::parts::measure() {
@@ -201,12 +209,7 @@ local_cluster::~local_cluster() = default;
 
 status local_cluster::start() {
   auto& p = *parts_;
-  if (!p.config.data_dir.empty()) {
-    std::error_code failed;
-    std::filesystem::create_directories(p.config.data_dir, failed);
-    if (failed) return internal_error("cannot create " + p.config.data_dir + ": " + failed.message());
-    std::filesystem::permissions(p.config.data_dir, std::filesystem::perms::owner_all, failed);
-  }
+  if (auto bad = p.take_data_dir(); !bad.ok()) return bad;
   auto host = machine::open(p.config);
   if (!host) return host.error();
   p.host_machine = std::move(*host);
@@ -239,7 +242,10 @@ bool local_cluster::running() const {
   return !tree.empty();
 }
 
-std::string local_cluster::failure() const { return "a component failed again and again; the log says which"; }
+std::string local_cluster::failure() const {
+  std::lock_guard guard(parts_->failing);
+  return parts_->why_failed;
+}
 
 std::string local_cluster::server_url() const { return parts_->url(); }
 
@@ -249,8 +255,7 @@ bool local_cluster::stop() {
   auto& p = *parts_;
   if (!p.system) return true;
   bool clean = stop_supervisor(*p.system, p.root);
-  caf::anon_send_exit(p.relay, caf::exit_reason::user_shutdown);
-  p.relay = nullptr;
+  p.relay = {};
   p.root = nullptr;
   p.store_ref = {};
   p.host_machine->clean_up();

@@ -48,6 +48,22 @@ log_relay::behavior_type log_relay::make_behavior() {
           [this](const container::log_chunk& chunk) { pass_on(chunk); }};
 }
 
+bool log_relay::cleanup(caf::error&& why, caf::execution_unit* where) {
+  for (const auto& [id, to] : streams_) {
+    if (!to.answered) {
+      refuse(to, {container::fault::unavailable, "the log was cut off by a failure inside the server"});
+      continue;
+    }
+    api::watch_delivery delivery;
+    auto& batch = delivery.batches.emplace_back();
+    batch.watch_id = to.watch_id;
+    batch.closed = true;
+    send_to(to.client, std::move(delivery));
+  }
+  streams_.clear();
+  return component::cleanup(std::move(why), where);
+}
+
 void log_relay::begin(const relay_request& what) {
   const auto& asked = what.asked;
   auto id = next_++;

@@ -46,6 +46,8 @@ class log_relay final : public component<log_relay_actor> {
  public:
   explicit log_relay(caf::actor_config& settings) : component(settings, "log_relay") {}
   behavior_type make_behavior() override;
+  /// Readers of streams that were open hear of their end.
+  bool cleanup(caf::error&& why, caf::execution_unit* where) override;
 
  private:
   struct stream {

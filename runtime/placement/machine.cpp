@@ -13,8 +13,10 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/container_runtime/cri/cri.hpp"
+#include "actors/container_runtime/cri/leftovers.hpp"
 #include "actors/container_runtime/cri/loader.hpp"
 #include "actors/container_runtime/cri/pods.hpp"
+#include "runtime/host_address.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -46,20 +48,9 @@ std::string why_not(const std::string& socket) {
   return {};
 }
 
-/// The address from which this machine would talk to the world; where it cannot, the first one of the pods' bridge.
-std::string host_address(const std::string& pod_cidr) {
-  sockaddr_in there{}, here{};
-  there.sin_family = AF_INET;
-  there.sin_port = htons(9);
-  inet_pton(AF_INET, "192.0.2.1", &there.sin_addr);  // RFC 5737: nothing is sent, a route is looked up
-  socklen_t size = sizeof here;
-  char text[INET_ADDRSTRLEN] = "";
-  int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&there), sizeof there) == 0 &&
-      getsockname(fd, reinterpret_cast<sockaddr*>(&here), &size) == 0)
-    inet_ntop(AF_INET, &here.sin_addr, text, sizeof text);
-  close(fd);
-  if (*text) return text;
+/// The machine's address; where it has no way out, the first one of the pods' bridge.
+std::string node_address(const std::string& pod_cidr) {
+  if (auto own = host_address(); !own.empty()) return own;
   auto base = pod_cidr.substr(0, pod_cidr.find('/'));
   return base.substr(0, base.rfind('.') + 1) + "1";
 }
@@ -124,7 +115,7 @@ result<std::unique_ptr<machine>> machine::open(configuration& config) {
     return made;
   }
   made->data_dir_ = config.data_dir;
-  made->address_ = host_address(pod_cidr_of(config.nodes.pod_cidr, 0));
+  made->address_ = node_address(pod_cidr_of(config.nodes.pod_cidr, 0));
   for (std::size_t i = 0; i < static_cast<std::size_t>(config.nodes.count); ++i)
     made->nodes_.push_back(node_name(config, i));
   spdlog::info("nodes.runtime socket={} private={}", made->socket_, made->containerd_ != nullptr);
@@ -152,6 +143,7 @@ void machine::clean_up() {
     containerd_.reset();
   } else {
     for (auto& node : nodes_) cri::remove_pods(socket_, {{cri::node_label, node}});
+    if (!hollow()) cri::remove_pod_traces(cri::places_of(data_dir_));
   }
 }
 

@@ -39,9 +39,10 @@ kubelet::kubelet_options real_node(const configuration& config, const machine& h
   kubelet::describe_host(how.node);
   how.node.ip = host.address();
   how.runtime_name = "containerd";
-  how.volume_root = host.data_dir() + "/pods";
-  how.log_root = host.data_dir() + "/logs";
-  if (host.containerd()) how.cgroup_parent = host.containerd()->places().cgroup;
+  auto places = cri::places_of(host.data_dir());
+  how.volume_root = places.pods;
+  how.log_root = places.pod_logs;
+  how.cgroup_parent = places.cgroup;
   return how;
 }
 

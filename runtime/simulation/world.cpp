@@ -16,6 +16,7 @@
 #include "messages/supervisor.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/actor_context.hpp"
+#include "runtime/message_types.hpp"
 
 namespace troupe::runtime::simulation {
 
@@ -104,7 +105,7 @@ class world::observer final : public message_hooks {
     static const auto names = [] {
       std::unordered_map<std::type_index, std::string> made;
       caf::actor_system_config plain;
-      plain.add_message_types<caf::id_block::troupe>();
+      add_all_message_types(plain);
       for (const auto& [index, name] : plain.type_names_by_rtti) made.emplace(index, name);
       return made;
     }();

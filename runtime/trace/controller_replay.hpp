@@ -1,8 +1,11 @@
-// Replays a recorded controller: its caches are rebuilt from the recorded changes.
+// Replays of recorded controllers: the caches are rebuilt from the recorded changes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "messages/controller.hpp"
@@ -27,17 +30,30 @@ class replayed_caches final : public controller::caches {
   std::vector<object_map> maps_;
 };
 
-/// Replays the last recorded incarnation (or the given one) of a controller into a fresh core.
-inline replay_report replay_controller(const std::string& path, const std::string& component, controller::core& fresh,
-                                       std::uint64_t incarnation = 0) {
-  replayed_caches caches(fresh.sources().size());
-  return replay<controller::event>(
-      path, component, fresh,
-      [&caches](controller::core& logic, const controller::event& happened) {
-        if (const auto* change = std::get_if<controller::object_changed>(&happened)) caches.apply(*change);
-        return controller::step(logic, caches, happened);
+/// A controller's core and what it looks at.
+struct replayed_controller {
+  std::unique_ptr<controller::core> logic;
+  replayed_caches caches;
+};
+
+/// How the shared controller shell names the core of a controller.
+inline std::string controller_core_name(std::string_view controller) { return "controller/" + std::string(controller); }
+
+/// A controller's replay. `make`: the core from its recorded settings, or null.
+inline replayable make_replayable_controller(
+    std::string_view name, std::function<std::unique_ptr<controller::core>(std::string_view settings)> make) {
+  return make_replayable<controller::event, controller::effect>(
+      controller_core_name(name),
+      [make = std::move(make)](std::string_view settings) -> std::unique_ptr<replayed_controller> {
+        auto logic = make(settings);
+        if (!logic) return nullptr;
+        auto sources = logic->sources().size();
+        return std::make_unique<replayed_controller>(replayed_controller{std::move(logic), replayed_caches(sources)});
       },
-      incarnation);
+      [](replayed_controller& with, const controller::event& happened) {
+        if (const auto* change = std::get_if<controller::object_changed>(&happened)) with.caches.apply(*change);
+        return controller::step(*with.logic, with.caches, happened);
+      });
 }
 
 }  // namespace troupe::trace

@@ -6,14 +6,17 @@
 
 namespace troupe::trace {
 
-void core_trace::record_state(std::string_view bytes, std::vector<object_ptr> objects) {
+void core_trace::record_state(std::string_view bytes, std::vector<object_ptr> objects, const core_layout& layout) {
   segment_ = recorder_->segment();
-  keep(pack_state(owner_.path(), owner_.incarnation(), seq_, owner_.steady_now_us(), bytes), std::move(objects));
+  layout_ = &layout;
+  keep(pack_state(owner_.path(), owner_.incarnation(), seq_, owner_.steady_now_us(), bytes, core_, layout.fingerprint),
+       std::move(objects));
 }
 
 void core_trace::record_event(const packed_value& event, std::vector<object_ptr> objects,
                               const std::vector<cause>& causes) {
   ++seq_;
+  owner_.note_step(seq_);
   keep(pack_event(owner_.path(), owner_.incarnation(), seq_, owner_.steady_now_us(), event.alternative, event.bytes,
                   causes),
        std::move(objects));
@@ -30,7 +33,8 @@ void core_trace::keep(std::string frame, std::vector<object_ptr> objects) {
 }
 
 void core_trace::commit() {
-  if (!frames_.empty()) recorder_->add(std::exchange(frames_, {}), std::exchange(objects_, {}));
+  if (frames_.empty()) return;
+  recorder_->add(std::exchange(frames_, {}), std::exchange(objects_, {}), std::exchange(layout_, nullptr));
 }
 
 }  // namespace troupe::trace

@@ -60,6 +60,7 @@ void read_elements(element_reader& in, frame& out) {
     case frame_kind::state:
       in.read(out.component, out.incarnation, out.seq, out.time_us);
       in.read_payload(out.bytes);
+      in.read(out.core, out.layout);
       break;
     case frame_kind::object:
       in.read(out.resource, out.namespace_name, out.name, out.uid, out.revision, out.created);
@@ -78,20 +79,24 @@ void read_elements(element_reader& in, frame& out) {
       in.read(out.count);
       break;
     case frame_kind::hop:
-      in.read(out.component, out.time_us, out.what, out.name, out.uid, out.revision, out.causes);
+      in.read(out.component, out.time_us, out.what, out.name, out.uid, out.revision, out.id, out.causes, out.marks);
+      break;
+    case frame_kind::layout:
+      in.read(out.layout, out.event_names, out.effect_names);
       break;
   }
 }
 
 }  // namespace
 
-std::string pack_opening(std::string_view program, std::uint64_t wall_ms, std::string_view configuration) {
-  return pack_array(frame_kind::opening, format_version, program, wall_ms, payload{configuration});
+std::string pack_opening(std::string_view program, std::uint64_t wall_ms, std::string_view configuration,
+                         std::uint32_t version) {
+  return pack_array(frame_kind::opening, version, program, wall_ms, payload{configuration});
 }
 
 std::string pack_state(const std::string& component, std::uint64_t incarnation, std::uint64_t seq,
-                       std::uint64_t time_us, std::string_view bytes) {
-  return pack_array(frame_kind::state, component, incarnation, seq, time_us, payload{bytes});
+                       std::uint64_t time_us, std::string_view bytes, std::string_view core, std::uint64_t layout) {
+  return pack_array(frame_kind::state, component, incarnation, seq, time_us, payload{bytes}, core, layout);
 }
 
 std::string pack_object(std::string_view resource, std::string_view namespace_name, std::string_view name,
@@ -112,10 +117,43 @@ std::string pack_effect(const std::string& component, std::uint64_t incarnation,
 
 std::string pack_dropped(std::uint64_t count) { return pack_array(frame_kind::dropped, count); }
 
-std::string pack_hop(const std::string& component, std::uint64_t time_us, std::string_view what,
-                     std::string_view subject, std::string_view uid, std::uint64_t revision,
-                     const std::vector<cause>& causes) {
-  return pack_array(frame_kind::hop, component, time_us, what, subject, uid, revision, causes);
+std::string pack_layout(const core_layout& layout) {
+  return pack_array(frame_kind::layout, layout.fingerprint, layout.events, layout.effects);
+}
+
+std::string pack_hop(const hop& one) {
+  return pack_array(frame_kind::hop, one.component, one.time_us, one.what, one.subject, one.uid, one.revision, one.id,
+                    one.causes, one.marks);
+}
+
+std::string pack_again(const frame& one) {
+  switch (one.kind) {
+    case frame_kind::opening:
+      return pack_opening(one.program, one.wall_ms, one.bytes, one.version);
+    case frame_kind::state:
+      return pack_state(one.component, one.incarnation, one.seq, one.time_us, one.bytes, one.core, one.layout);
+    case frame_kind::object:
+      return pack_object(one.resource, one.namespace_name, one.name, one.uid, one.revision, one.created, one.bytes);
+    case frame_kind::event:
+      return pack_event(one.component, one.incarnation, one.seq, one.time_us, one.alternative, one.bytes, one.causes);
+    case frame_kind::effect:
+      return pack_effect(one.component, one.incarnation, one.seq, one.time_us, one.alternative, one.bytes);
+    case frame_kind::dropped:
+      return pack_dropped(one.count);
+    case frame_kind::hop:
+      return pack_hop(
+          {one.component, one.time_us, one.what, one.name, one.uid, one.revision, one.id, one.causes, one.marks});
+    case frame_kind::layout:
+      return pack_layout({one.layout, one.event_names, one.effect_names});
+  }
+  return {};
+}
+
+msgpack::unpack_limit safe_limits() {
+  constexpr std::size_t most = std::size_t{1} << 20;         // elements
+  constexpr std::size_t most_bytes = std::size_t{64} << 20;  // of one text
+  constexpr std::size_t depth = 64;
+  return {most, most, most_bytes, most_bytes, most_bytes, depth};
 }
 
 bool unpack_frame(const msgpack::object& value, frame& out) {
@@ -123,7 +161,7 @@ bool unpack_frame(const msgpack::object& value, frame& out) {
   if (value.type != msgpack::type::ARRAY || value.via.array.size == 0) return false;
   try {
     auto kind = value.via.array.ptr[0].as<std::uint8_t>();
-    if (kind > static_cast<std::uint8_t>(frame_kind::hop)) return false;
+    if (kind > static_cast<std::uint8_t>(frame_kind::layout)) return false;
     out.kind = static_cast<frame_kind>(kind);
     element_reader in(value.via.array);
     read_elements(in, out);
@@ -135,7 +173,7 @@ bool unpack_frame(const msgpack::object& value, frame& out) {
 
 std::string describe_bytes(std::string_view msgpack_bytes) {
   try {
-    auto handle = msgpack::unpack(msgpack_bytes.data(), msgpack_bytes.size());
+    auto handle = msgpack::unpack(msgpack_bytes.data(), msgpack_bytes.size(), nullptr, nullptr, safe_limits());
     std::ostringstream text;
     text << handle.get();
     return text.str();

@@ -25,6 +25,10 @@ std::uint16_t resource_of(std::string_view label) {
                                label.substr(second + 1));
 }
 
+msgpack::unpacker fresh_unpacker() {
+  return msgpack::unpacker(nullptr, nullptr, MSGPACK_UNPACKER_INIT_BUFFER_SIZE, safe_limits());
+}
+
 }  // namespace
 
 struct reader::decoder {
@@ -41,7 +45,7 @@ struct reader::decoder {
   ZSTD_inBuffer pending{nullptr, 0, 0};
   bool at_end = true;        // of the file
   std::size_t expected = 0;  // 0: the compressed stream is complete
-  msgpack::unpacker frames;
+  msgpack::unpacker frames = fresh_unpacker();
 };
 
 reader::reader() : decoder_(std::make_unique<decoder>()) {}
@@ -65,20 +69,27 @@ result<reader> reader::open(const std::string& path) {
 }
 
 bool reader::open_next_file() {
-  if (next_file_ >= files_.size()) return false;
   auto& in = *decoder_;
-  in.path = files_[next_file_++];
-  in.file = std::ifstream(in.path, std::ios::binary);
-  if (!in.file) {
-    error_ = internal_error("cannot read " + in.path);
-    return false;
+  while (next_file_ < files_.size()) {
+    in.path = files_[next_file_++];
+    in.file = std::ifstream(in.path, std::ios::binary);
+    // A running recorder removes its oldest segments: one that is gone by now is not missed.
+    std::error_code failed;
+    if (!in.file && files_.size() > 1 && !std::filesystem::exists(in.path, failed)) continue;
+    if (!in.file) return fail("cannot be read");
+    ZSTD_DCtx_reset(in.context, ZSTD_reset_session_only);
+    in.pending = {nullptr, 0, 0};
+    in.at_end = false;
+    in.expected = 1;
+    in.frames = fresh_unpacker();
+    return true;
   }
-  ZSTD_DCtx_reset(in.context, ZSTD_reset_session_only);
-  in.pending = {nullptr, 0, 0};
-  in.at_end = false;
-  in.expected = 1;
-  in.frames = msgpack::unpacker();
-  return true;
+  return false;
+}
+
+bool reader::fail(const std::string& why) {
+  error_ = make_status(reason::internal_error, decoder_->path + ": " + why);
+  return false;
 }
 
 /// Decompresses some more into the unpacker; false at the end of the current file.
@@ -89,6 +100,7 @@ bool reader::fill() {
       if (in.at_end) return false;
       in.file.read(in.input.data(), static_cast<std::streamsize>(in.input.size()));
       in.pending = {in.input.data(), static_cast<std::size_t>(in.file.gcount()), 0};
+      if (in.file.bad()) return fail("cannot be read");
       if (in.pending.size == 0) {
         in.at_end = true;
         if (in.expected != 0) truncated_ = true;
@@ -97,10 +109,7 @@ bool reader::fill() {
     }
     ZSTD_outBuffer out{in.output.data(), in.output.size(), 0};
     in.expected = ZSTD_decompressStream(in.context, &out, &in.pending);
-    if (ZSTD_isError(in.expected)) {
-      error_ = internal_error(in.path + ": " + ZSTD_getErrorName(in.expected));
-      return false;
-    }
+    if (ZSTD_isError(in.expected)) return fail(ZSTD_getErrorName(in.expected));
     if (out.pos == 0) continue;
     in.frames.reserve_buffer(out.pos);
     std::copy_n(in.output.data(), out.pos, in.frames.buffer());
@@ -116,28 +125,48 @@ bool reader::next(frame& out) {
     try {
       msgpack::object_handle value;
       if (decoder_->frames.next(value)) {
-        if (!unpack_frame(value.get(), out)) {
-          error_ = internal_error(decoder_->path + ": not a trace frame");
-          return false;
-        }
-        if (out.kind == frame_kind::object) keep_object(out);
-        return true;
+        if (!unpack_frame(value.get(), out)) return fail("not a trace frame");
+        return accept(out);
       }
-    } catch (const msgpack::parse_error& broken) {
-      error_ = internal_error(decoder_->path + ": " + broken.what());
-      return false;
+    } catch (const std::exception& broken) {  // damaged bytes that decompress: too deep, too large, no msgpack
+      return fail(broken.what());
     }
-    if (decoder_->frames.nonparsed_size() > max_frame_bytes) {
-      error_ = internal_error(decoder_->path + ": frame too large");
-      return false;
-    }
+    if (decoder_->frames.message_size() > max_frame_bytes) return fail("frame too large");
     if (!fill()) {
       if (!error_.ok()) return false;
-      if (decoder_->frames.nonparsed_size() > 0) truncated_ = true;
+      if (decoder_->frames.message_size() > 0) truncated_ = true;  // a frame that has begun counts, too
       decoder_->at_end = true;
-      decoder_->frames = msgpack::unpacker();
+      decoder_->frames = fresh_unpacker();
     }
   }
+}
+
+/// Keeps what later frames refer to; false for a format that this program does not know.
+bool reader::accept(const frame& one) {
+  if (one.kind == frame_kind::opening && one.version != format_version)
+    return fail("recorded in format " + std::to_string(one.version) + ", this program reads format " +
+                std::to_string(format_version) + ": record it anew");
+  if (one.kind == frame_kind::object) keep_object(one);
+  if (one.kind == frame_kind::layout) layouts_[one.layout] = {one.layout, one.event_names, one.effect_names};
+  if (one.kind == frame_kind::state) layout_of_[one.component] = one.layout;
+  return true;
+}
+
+const std::string& reader::file() const { return decoder_->path; }
+
+const core_layout* reader::layout(std::uint64_t fingerprint) const {
+  auto found = layouts_.find(fingerprint);
+  return found == layouts_.end() ? nullptr : &found->second;
+}
+
+std::string reader::name_of(const frame& one) const {
+  auto known = layout_of_.find(one.component);
+  const auto* names = known == layout_of_.end() ? nullptr : layout(known->second);
+  if (names) {
+    const auto& list = one.kind == frame_kind::effect ? names->effects : names->events;
+    if (one.alternative < list.size()) return list[one.alternative];
+  }
+  return "alternative " + std::to_string(one.alternative);
 }
 
 void reader::keep_object(const frame& from) {

@@ -30,11 +30,20 @@ class reader {
 
   /// The object of that reference, or null when no frame so far had it.
   object_ptr find(const object_reference& reference) const;
+  /// What the alternative of an event or effect frame is called ("pod_observed"); "alternative 3" where the trace does
+  /// not say.
+  std::string name_of(const frame& one) const;
+  /// The layout of that fingerprint, or null.
+  const core_layout* layout(std::uint64_t fingerprint) const;
+  /// The file that the last frame came from.
+  const std::string& file() const;
 
  private:
   reader();
   bool open_next_file();
   bool fill();
+  bool fail(const std::string& why);
+  bool accept(const frame& one);
   void keep_object(const frame& from);
 
   struct decoder;
@@ -42,6 +51,8 @@ class reader {
   std::vector<std::string> files_;
   std::size_t next_file_ = 0;
   std::map<object_reference, object_ptr> objects_;
+  std::map<std::uint64_t, core_layout> layouts_;
+  std::map<std::string, std::uint64_t> layout_of_;  // by component
   status error_;
   bool truncated_ = false;
 };

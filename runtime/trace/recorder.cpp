@@ -42,7 +42,7 @@ recorder::~recorder() {
   if (thread_.joinable()) thread_.join();
 }
 
-void recorder::add(std::string frames, std::vector<object_ptr> objects) {
+void recorder::add(std::string frames, std::vector<object_ptr> objects, const core_layout* layout) {
   auto cost = cost_of(frames, objects);
   bool first;
   {
@@ -54,14 +54,9 @@ void recorder::add(std::string frames, std::vector<object_ptr> objects) {
     }
     first = queue_.empty();
     queued_bytes_ += cost;
-    queue_.push_back({std::move(frames), std::move(objects)});
+    queue_.push_back({std::move(frames), std::move(objects), layout});
   }
   if (first) wake_.notify_one();
-}
-
-void recorder::hop(const std::string& component, std::string_view what, std::string_view subject, std::string_view uid,
-                   std::uint64_t revision, std::uint64_t time_us, const std::vector<cause>& causes) {
-  add(pack_hop(component, time_us, what, subject, uid, revision, causes), {});
 }
 
 void recorder::flush() {
@@ -97,7 +92,7 @@ void recorder::write_loop() {
 
 void recorder::write_batch(std::vector<entry>& batch, std::uint64_t dropped) {
   for (auto& one : batch) {
-    writer_->write(one.frames, one.objects);
+    writer_->write(one.frames, one.objects, one.layout);
     if (writer_->rotate_if_full()) segment_.store(writer_->number(), std::memory_order_relaxed);
   }
   // Frames are dropped when the queue is full, that is behind the batch.

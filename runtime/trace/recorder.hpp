@@ -38,11 +38,10 @@ class recorder {
   recorder(const recorder&) = delete;
   recorder& operator=(const recorder&) = delete;
 
-  /// Adds packed frames, kept or dropped together, and the objects they refer to.
-  void add(std::string frames, std::vector<object_ptr> objects);
-  /// A hop that is no core's step (gateway, driver): what happened to whom. `uid` and `revision` may be empty and 0.
-  void hop(const std::string& component, std::string_view what, std::string_view subject, std::string_view uid,
-           std::uint64_t revision, std::uint64_t time_us, const std::vector<cause>& causes = {});
+  /// Adds packed frames, kept or dropped together, and the objects and the layout (or null) they refer to.
+  void add(std::string frames, std::vector<object_ptr> objects, const core_layout* layout = nullptr);
+  /// A hop that is no core's step.
+  void add(const hop& one) { add(pack_hop(one), {}); }
 
   /// Number of the current segment; a core that sees it change writes its state again.
   std::uint64_t segment() const { return segment_.load(std::memory_order_relaxed); }
@@ -56,6 +55,7 @@ class recorder {
   struct entry {
     std::string frames;
     std::vector<object_ptr> objects;
+    const core_layout* layout = nullptr;
   };
   explicit recorder(recorder_options options);
   void write_loop();

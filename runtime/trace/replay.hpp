@@ -1,126 +1,140 @@
-// Feeds a recorded core's events to a fresh one and compares every effect.
+// Feeds recorded events to fresh cores and compares every effect.
 //
-//   auto report = trace::replay<scheduler::event>(path, "root/scheduler", state,
-//                                                 [](auto& s, const auto& e) { return scheduler::step(s, e); });
+//   trace::replay_registry cores;
+//   cores.add(trace::make_replayable<scheduler::event, scheduler::effect>(
+//       "scheduler", [](std::string_view settings) { ... return std::make_unique<scheduler::state>(...); },
+//       [](auto& s, const auto& e) { return scheduler::step(s, e); }));
+//   auto report = trace::replay(path, cores);
+//
+// One pass over the trace replays all components at once: a step is compared while its frames are read.
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
-#include <type_traits>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "messages/message.hpp"
+#include "messages/status.hpp"
 #include "runtime/trace/core_trace.hpp"
 #include "runtime/trace/reader.hpp"
 
 namespace troupe::trace {
 
-/// The outcome of a replay.
-struct replay_report {
-  bool matched = false;
-  std::uint64_t incarnation = 0;
-  std::uint64_t events = 0;   // fed
-  std::uint64_t effects = 0;  // compared
-  /// Where it went wrong: "event 17, effect 2: recorded ..., got ...", or why it could not be done.
+/// A recorded core brought back to life.
+class revived_core {
+ public:
+  virtual ~revived_core() = default;
+  /// Applies a recorded event; false when its bytes cannot be read. Throws what the core throws.
+  virtual bool step(const packed_value& event, std::vector<packed_value>& effects) = 0;
+};
+
+/// How one kind of core is replayed.
+struct replayable {
+  std::string core;  // as its core_trace is called
+  const core_layout* layout = nullptr;
+  /// A fresh core from the recorded settings, or its state; null when they cannot be read.
+  std::function<std::unique_ptr<revived_core>(std::string_view begin)> revive;
+};
+
+/// The cores that can be replayed, by name.
+class replay_registry {
+ public:
+  void add(replayable one) { cores_[one.core] = std::move(one); }
+  const replayable* find(const std::string& core) const;
+
+ private:
+  std::map<std::string, replayable> cores_;
+};
+
+/// What came of one component.
+struct component_report {
+  std::string component;           // path
+  std::string core;                // kind of core
+  std::uint64_t incarnations = 0;  // replayed
+  std::uint64_t events = 0;        // fed
+  std::uint64_t effects = 0;       // compared and equal
+  /// The first difference: "incarnation 1, event 17 (pod_observed), effect 2: recorded ..., got ...". Empty: all equal.
   std::string problem;
+  std::uint64_t bad_event = 0;  // seq of the event that differs
+  std::uint64_t skipped = 0;    // events that could not be replayed
+  std::string why_skipped;
 };
 
-/// One event with the effects it had.
-struct recorded_step {
-  frame event;
-  std::vector<packed_value> effects;
+/// What came of a trace.
+struct replay_report {
+  std::vector<component_report> components;  // sorted by path
+  std::string problem;                       // why the trace cannot be read, or not to its end
+  bool truncated = false;                    // it ends in the middle, as after kill -9
+  /// Nothing differed, and something was compared.
+  bool matched() const;
 };
 
-/// The steps of one incarnation of one component, and the state they begin with.
-struct recorded_run {
-  std::uint64_t incarnation = 0;
-  std::string state;  // msgpack; empty when the core begins with nothing
-  std::vector<recorded_step> steps;
+struct replay_options {
+  std::string component = {};  // part of the paths to be replayed; empty: all
 };
 
-/// Collects a component's steps. Incarnation 0 means the last one in the trace. An error: nothing recorded, frames
-/// lost, or the beginning is not in the trace and no state was recorded since.
-result<recorded_run> collect_run(reader& from, const std::string& component, std::uint64_t incarnation = 0);
-/// Paths of the components that have recorded steps, each with its last incarnation.
-result<std::vector<std::pair<std::string, std::uint64_t>>> recorded_components(const std::string& path);
+/// Replays every incarnation of a segment file or directory that can be.
+replay_report replay(const std::string& path, const replay_registry& cores, const replay_options& options = {});
 
 namespace detail {
 
 template <class T>
 struct value_reader {
-  static bool read(std::uint32_t, const std::string& bytes, T& out) { return from_msgpack(bytes, out); }
+  static bool read(const packed_value& from, T& out) { return from_msgpack(from.bytes, out); }
 };
 template <class... Ts>
 struct value_reader<std::variant<Ts...>> {
-  static bool read(std::uint32_t alternative, const std::string& bytes, std::variant<Ts...>& out) {
-    return try_each(alternative, bytes, out, std::index_sequence_for<Ts...>());
+  static bool read(const packed_value& from, std::variant<Ts...>& out) {
+    return try_each(from, out, std::index_sequence_for<Ts...>());
   }
   template <std::size_t... Is>
-  static bool try_each(std::uint32_t alternative, const std::string& bytes, std::variant<Ts...>& out,
-                       std::index_sequence<Is...>) {
+  static bool try_each(const packed_value& from, std::variant<Ts...>& out, std::index_sequence<Is...>) {
     bool done = false;
-    ((alternative == Is && !done && (done = from_msgpack(bytes, out.template emplace<Is>()))), ...);
+    ((from.alternative == Is && !done && (done = from_msgpack(from.bytes, out.template emplace<Is>()))), ...);
     return done;
   }
 };
 
-/// Compares what one event gave; empty when it is the same.
-std::string compare_effects(const recorded_step& recorded, const std::vector<packed_value>& got);
+template <class Event, class State, class Step>
+class revived final : public revived_core {
+ public:
+  revived(std::unique_ptr<State> state, Step apply) : state_(std::move(state)), step_(std::move(apply)) {}
+  bool step(const packed_value& event, std::vector<packed_value>& effects) override {
+    Event happened;
+    if (!value_reader<Event>::read(event, happened)) return false;
+    for (const auto& effect : step_(*state_, happened)) {
+      packing_scope scope;
+      effects.push_back(pack_value(effect));
+    }
+    return true;
+  }
+
+ private:
+  std::unique_ptr<State> state_;
+  Step step_;
+};
 
 }  // namespace detail
 
-/// Replays a run that has been collected. `state` is the fresh core; a recorded state is loaded into it first when its
-/// type has MSGPACK_DEFINE. The reader resolves the objects.
-template <class Event, class State, class Step>
-replay_report replay_run(const reader& source, const recorded_run& run, State& state, Step&& step) {
-  replay_report report;
-  report.incarnation = run.incarnation;
-  resolving_scope resolving([&source](const object_reference& wanted) { return source.find(wanted); });
-  if constexpr (packable_core_state<State>) {
-    if (!run.state.empty() && !from_msgpack(run.state, state)) {
-      report.problem = "the recorded state cannot be read";
-      return report;
-    }
-  }
-  for (const auto& recorded : run.steps) {
-    Event event;
-    if (!detail::value_reader<Event>::read(recorded.event.alternative, recorded.event.bytes, event)) {
-      report.problem = "event " + std::to_string(recorded.event.seq) + " cannot be read";
-      return report;
-    }
-    std::vector<packed_value> got;
-    for (const auto& effect : step(state, event)) {
-      packing_scope scope;
-      got.push_back(pack_value(effect));
-    }
-    ++report.events;
-    report.effects += recorded.effects.size();
-    report.problem = detail::compare_effects(recorded, got);
-    if (!report.problem.empty()) return report;
-  }
-  report.matched = true;
-  return report;
-}
-
-/// Replays a component's last recorded incarnation (or the given one) from a file or directory.
-template <class Event, class State, class Step>
-replay_report replay(const std::string& path, const std::string& component, State& state, Step&& step,
-                     std::uint64_t incarnation = 0) {
-  replay_report report;
-  auto source = reader::open(path);
-  if (!source) {
-    report.problem = source.error().message;
-    return report;
-  }
-  auto run = collect_run(*source, component, incarnation);
-  if (!run) {
-    report.problem = run.error().message;
-    return report;
-  }
-  return replay_run<Event>(*source, *run, state, std::forward<Step>(step));
+/// A kind of core: `make` gives std::unique_ptr<State> for recorded settings (null: unreadable), `step` its effects.
+template <class Event, class Effect, class Make, class Step>
+replayable make_replayable(std::string core, Make make, Step step) {
+  using state = typename std::invoke_result_t<Make, std::string_view>::element_type;
+  replayable one;
+  one.core = std::move(core);
+  one.layout = &layout_of<Event, Effect>();
+  one.revive = [make = std::move(make), step = std::move(step)](std::string_view begin) {
+    std::unique_ptr<revived_core> out;
+    if (auto fresh = make(begin)) out = std::make_unique<detail::revived<Event, state, Step>>(std::move(fresh), step);
+    return out;
+  };
+  return one;
 }
 
 }  // namespace troupe::trace

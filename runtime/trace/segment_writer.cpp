@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "messages/document.hpp"
+#include "messages/redaction.hpp"
 
 namespace troupe::trace {
 
@@ -37,23 +37,12 @@ std::uint64_t segment_number(const std::string& name) {
   return number;
 }
 
-void redact_values(document& doc, node* map, const char* instead) {
-  if (map == nullptr || !map->is_object()) return;
-  for (auto* at = map->begin_members(); at != map->end_members(); ++at) doc.assign(at->value, instead);
+/// The object's JSON as it may stand in a trace.
+std::string traceable_json(const object& one) {
+  return resource_label(one.resource) == "/v1/secrets" ? redact_secrets(one.json.view()) : std::string(one.json.view());
 }
 
 }  // namespace
-
-std::string traceable_json(const object& one) {
-  if (resource_label(one.resource) != "/v1/secrets") return std::string(one.json.view());
-  auto parsed = document::parse(one.json.view());
-  if (!parsed) return "{}";
-  auto& root = parsed->root();
-  redact_values(*parsed, root.find("data"), "UkVEQUNURUQ=");  // "REDACTED"
-  redact_values(*parsed, root.find("stringData"), "REDACTED");
-  redact_values(*parsed, root.find("metadata", "annotations"), "REDACTED");  // last-applied-configuration repeats data
-  return to_json(root);
-}
 
 segment_writer::segment_writer(const recorder_options& options) : options_(options), compressor_(ZSTD_createCCtx()) {
   ZSTD_CCtx_setParameter(compressor_, ZSTD_c_compressionLevel, 1);
@@ -92,6 +81,7 @@ status segment_writer::open_segment() {
   ++number_;
   segment_bytes_ = 0;
   written_.clear();
+  layouts_.clear();
   broken_ = false;
   drop_oldest();
   auto path = options_.directory + "/" + segment_name(number_);
@@ -124,14 +114,14 @@ void segment_writer::drop_oldest() {
   }
 }
 
-void segment_writer::write(std::string_view frame, const std::vector<object_ptr>& objects) {
+void segment_writer::write(std::string_view frames, const std::vector<object_ptr>& objects, const core_layout* layout) {
+  if (layout && layouts_.insert(layout->fingerprint).second) put(pack_layout(*layout));
   for (const auto& one : objects) {
-    auto reference = reference_to(*one);
-    if (!written_.insert(reference).second) continue;
-    put(pack_object(reference.resource, reference.namespace_name, reference.name, reference.uid, one->revision,
+    if (!written_.insert({one->resource, one->revision, std::string(one->uid)}).second) continue;
+    put(pack_object(resource_label(one->resource), one->namespace_name, one->name, one->uid, one->revision,
                     one->created, traceable_json(*one)));
   }
-  put(frame);
+  put(frames);
 }
 
 void segment_writer::put(std::string_view bytes) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "messages/object_reference.hpp"
@@ -15,9 +16,6 @@
 struct ZSTD_CCtx_s;
 
 namespace troupe::trace {
-
-/// The object's JSON as it may stand in a trace: a Secret without its data.
-std::string traceable_json(const object& one);
 
 /// Used by the recorder's thread only.
 class segment_writer {
@@ -29,8 +27,8 @@ class segment_writer {
 
   /// Makes the directory, counts what is there and opens the first segment.
   status start();
-  /// Writes the objects this segment does not have yet, then the frame.
-  void write(std::string_view frame, const std::vector<object_ptr>& objects);
+  /// Writes the objects and the layout that this segment does not have yet, then the frames.
+  void write(std::string_view frames, const std::vector<object_ptr>& objects, const core_layout* layout = nullptr);
   /// Everything written so far can be read, also if the process ends now.
   void flush();
   /// Ends the segment and begins the next when it is large enough; true when it did.
@@ -55,7 +53,20 @@ class segment_writer {
   bool broken_ = false;  // the disk refused: nothing is written until the next segment
   std::deque<std::pair<std::string, std::uint64_t>> closed_;  // path and size, oldest first
   std::uint64_t closed_bytes_ = 0;
-  std::set<object_reference> written_;
+  /// Resource and revision tell states apart; the uid, too, since one transaction writes several objects.
+  struct state_name {
+    std::uint16_t resource = 0;
+    std::uint64_t revision = 0;
+    std::string uid;
+    friend bool operator==(const state_name&, const state_name&) = default;
+  };
+  struct state_hash {
+    std::size_t operator()(const state_name& one) const {
+      return std::hash<std::string>()(one.uid) ^ (one.revision * 1099511628211ull + one.resource);
+    }
+  };
+  std::unordered_set<state_name, state_hash> written_;  // to this segment
+  std::set<std::uint64_t> layouts_;                     // written to this segment
 };
 
 }  // namespace troupe::trace

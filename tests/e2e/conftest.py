@@ -149,7 +149,12 @@ class Cluster:
         for name, text in (("client.crt", user["client-certificate-data"]), ("client.key", user["client-key-data"]),
                            ("ca.crt", cluster["certificate-authority-data"])):
             path = self.directory / name
-            path.write_bytes(base64.b64decode(text))
+            content = base64.b64decode(text)
+            # Threads ask at the same time: none may find half a file.
+            if not path.exists() or path.read_bytes() != content:
+                written = path.with_name(f"{name}.{threading.get_ident()}")
+                written.write_bytes(content)
+                written.replace(path)
             paths.append(path)
         return paths
 

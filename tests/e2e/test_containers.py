@@ -64,7 +64,15 @@ def pod(name, command=None, image="localhost/busybox:1", **container):
 
 
 def create(cluster, *objects):
-    cluster.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+    cluster.kubectl("create", "-f", "-", stdin="\n---\n".join(json.dumps(one) for one in objects))
+
+
+def running(cluster, *names, seconds=30):
+    """Waits until the pods run and are ready, and returns the first; says what their events are when they do not."""
+    try:
+        return eventually(lambda: all(cluster.pod_running(name) for name in names) and cluster.pod(names[0]), seconds)
+    except AssertionError as failed:
+        raise AssertionError(cluster.kubectl("describe", "pod", *names)[-4000:] + cluster.log.read_text()[-2000:]) from failed
 
 
 def status(cluster, name, container="main"):
@@ -77,7 +85,10 @@ def container_id(cluster, name):
 
 def main_pid(cluster, name):
     """Of the container's first process, as seen from outside."""
-    address = (cluster.data / "containerd" / "address").read_text().strip()
+    return main_pid_at(cluster, (cluster.data / "containerd" / "address").read_text().strip(), name)
+
+
+def main_pid_at(cluster, address, name):
     tasks = cluster.sandbox.run("ctr", "-a", address, "-n", "k8s.io", "tasks", "list")
     return int([line.split()[1] for line in tasks.splitlines() if line.startswith(container_id(cluster, name))][0])
 
@@ -97,7 +108,7 @@ def logs(cluster, *arguments, **options):
 
 def test_nginx_runs_and_answers(real):
     real.kubectl("create", "-f", str(ROOT / "configs/examples/nginx.yaml"))
-    found = eventually(lambda: real.pod_running("nginx"), 30)
+    found = running(real, "nginx")
     ip = found["status"]["podIP"]
     assert ip.startswith("10.244.0.") and found["spec"]["nodeName"] == "node"
     assert real.sandbox.http(ip, 80) == (200, "nginx\n")
@@ -120,7 +131,7 @@ def test_node_describes_this_machine(real):
 
 def test_killed_from_outside_comes_back_as_another_container(real):
     create(real, pod("victim", "exec sleep 1000"))
-    eventually(lambda: real.pod_running("victim"), 20)
+    running(real, "victim")
     before = container_id(real, "victim")
     os.kill(main_pid(real, "victim"), signal.SIGKILL)
 
@@ -142,7 +153,7 @@ def test_probes_against_real_containers(real):
            pod("http-ready", image="localhost/nginx:1", readinessProbe={"httpGet": {"path": "/healthz", "port": 80}, **probe},
                livenessProbe={"tcpSocket": {"port": 80}, **probe},
                startupProbe={"httpGet": {"path": "/", "port": 80}, "periodSeconds": 1, "failureThreshold": 30}))
-    eventually(lambda: real.pod_running("exec-live") and real.pod_running("http-ready"), 30)
+    running(real, "exec-live", "http-ready", seconds=30)
 
     real.kubectl("get", "pods")  # both stand
     subprocess.run(["nsenter", "-t", str(main_pid(real, "exec-live")), "-r", "-m", "rm", "/tmp/ok"], check=True)
@@ -187,8 +198,8 @@ def test_init_containers_environment_and_volumes(real, tmp_path):
                            {"name": "hidden", "secret": {"secretName": "hidden", "defaultMode": 0o400}},
                            {"name": "host", "hostPath": {"path": str(tmp_path), "type": "Directory"}}])
     create(real, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"color": "blue"}},
-           {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}, "stringData": {"token": "t0p"}}, subject)
-    found = eventually(lambda: real.pod_running("whole"), 30)
+           {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}, "data": {"token": "dDBw"}}, subject)
+    found = running(real, "whole")
     assert all(c["state"]["terminated"]["exitCode"] == 0 for c in found["status"]["initContainerStatuses"])
     expected = ["one", "two", "bluet0pfrom the host", "blue", "a b $(OTHER)|blue|t0p|node|67108864|blue",
                 f"ip {found['status']['podIP']}", "1", "400", "whole"]
@@ -202,7 +213,7 @@ def test_init_containers_environment_and_volumes(real, tmp_path):
 
 
 def test_unsupported_volume_and_missing_references_are_told(real):
-    create(real, pod("odd", "sleep 1", volumes=[{"name": "v", "iscsi": {"targetPortal": "1.2.3.4", "iqn": "x", "lun": 0}}]),
+    create(real, pod("odd", "sleep 1", volumes=[{"name": "v", "iscsi": {"targetPortal": "1.2.3.4", "iqn": "iqn.2026-01.local.x:y", "lun": 0}}]),
            pod("lacks", "sleep 1", env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "none", "key": "k"}}}]))
     eventually(lambda: any(r == "FailedMount" and "iscsi" in t for r, t in events_of(real, "odd")))
     eventually(lambda: status(real, "lacks")["state"]["waiting"]["reason"] == "CreateContainerConfigError")
@@ -211,9 +222,9 @@ def test_unsupported_volume_and_missing_references_are_told(real):
 
 
 def test_logs(real):
-    create(real, pod("talker", "for i in 1 2 3 4 5; do echo line $i; done; echo oops >&2; while [ ! -f /tmp/go ]; do sleep 0.1; done; "
+    create(real, pod("talker", "for i in 1 2 3 4 5; do echo line $i; done; sleep 0.2; echo oops >&2; while [ ! -f /tmp/go ]; do sleep 0.1; done; "
                      "echo after; sleep 0.3; exit 3", restartPolicy="Always"))
-    eventually(lambda: real.pod_running("talker"), 20)
+    running(real, "talker")
     eventually(lambda: "oops" in logs(real, "talker"))
     assert logs(real, "talker") == "line 1\nline 2\nline 3\nline 4\nline 5\noops\n"
     assert logs(real, "talker", "--tail=2") == "line 5\noops\n"
@@ -238,9 +249,24 @@ def test_logs(real):
     real.kubectl("delete", "pod", "talker")
 
 
+def test_large_logs_are_rotated_and_messages_told(real):
+    # 12 MB at once, then a line now and then; rotation comes within its interval of 10 s.
+    create(real, pod("chatty", "yes 0123456789012345678901234567890123456789 | head -c 12000000; echo; while :; do echo tick; sleep 0.2; done"),
+           pod("says", "echo it was me >/dev/termination-log; exit 5", restartPolicy="Never"),
+           pod("shows", "echo seen in the log; exit 6", restartPolicy="Never", terminationMessagePolicy="FallbackToLogsOnError"))
+    eventually(lambda: phase(real, "says") == "Failed" and phase(real, "shows") == "Failed", 20)
+    assert status(real, "says")["state"]["terminated"]["message"] == "it was me\n"
+    assert status(real, "shows")["state"]["terminated"]["message"] == "seen in the log\n"
+    running(real, "chatty")
+    folder = real.data / "logs" / f"default_chatty_{real.pod('chatty')['metadata']['uid']}" / "main"
+    eventually(lambda: len(list(folder.glob("0.log.*"))) == 1 and (folder / "0.log").stat().st_size < 1 << 20, 30)
+    assert eventually(lambda: logs(real, "chatty").startswith("tick\n"))
+    real.kubectl("delete", "pod", "chatty", "says", "shows")
+
+
 def test_long_lines_are_whole(real):
     create(real, pod("wide", "head -c 100000 /dev/zero | tr '\\0' x; echo; exec sleep 1000"))
-    eventually(lambda: real.pod_running("wide"), 20)
+    running(real, "wide")
     assert eventually(lambda: logs(real, "wide") == "x" * 100000 + "\n")
     real.kubectl("delete", "pod", "wide")
 
@@ -248,7 +274,7 @@ def test_long_lines_are_whole(real):
 def test_graceful_deletion(real):
     create(real, pod("polite", "trap 'echo bye; sleep 1; echo gone; exit 0' TERM; echo up; while :; do sleep 0.1; done", grace=20),
            pod("stubborn", "trap '' TERM; while :; do sleep 0.1; done", grace=2))
-    eventually(lambda: real.pod_running("polite") and real.pod_running("stubborn"), 20)
+    running(real, "polite", "stubborn", seconds=20)
     eventually(lambda: logs(real, "polite") == "up\n")
     tool = ROOT / "build" / "tools" / "v35" / "kubectl"
     follow = subprocess.Popen(real.wrap([tool, "--kubeconfig", real.kubeconfig, "logs", "-f", "polite"]), stdout=subprocess.PIPE, text=True)
@@ -260,7 +286,7 @@ def test_graceful_deletion(real):
     real.kubectl("delete", "pod", "stubborn")
     assert 1.9 < time.monotonic() - begun < 10
     create(real, pod("stubborn", "trap '' TERM; while :; do sleep 0.1; done", grace=300))
-    eventually(lambda: real.pod_running("stubborn"), 20)
+    running(real, "stubborn")
     begun = time.monotonic()
     real.kubectl("delete", "pod", "stubborn", "--grace-period=0", "--force")
     eventually(lambda: real.kubectl("get", "pod", "stubborn", check=False).returncode == 1)
@@ -299,7 +325,7 @@ def test_image_that_is_nowhere(real):
 
 def test_dead_containerd_is_told_and_comes_back(real):
     create(real, pod("steady", "exec sleep 1000"))
-    eventually(lambda: real.pod_running("steady"), 20)
+    running(real, "steady")
     before, tag = container_id(real, "steady"), (real.data / "containerd" / "address").read_text().split("/")[2]
     pid_file = f"/run/{tag}/containerd.pid"
     pid = int(real.sandbox.run("cat", pid_file))
@@ -310,13 +336,13 @@ def test_dead_containerd_is_told_and_comes_back(real):
     assert container_id(real, "steady") == before and status(real, "steady")["restartCount"] == 0
     # And it works: a new pod runs.
     create(real, pod("later", "exec sleep 1000"))
-    eventually(lambda: real.pod_running("later"), 30)
+    running(real, "later")
     real.kubectl("delete", "pod", "steady", "later")
 
 
 def test_driver_that_crashes_is_restarted(real):
     create(real, pod("calm", "exec sleep 1000"))
-    eventually(lambda: real.pod_running("calm"), 20)
+    running(real, "calm")
     before = container_id(real, "calm")
     for part in ("runtime", "kubelet"):
         real.http("POST", f"/debug/troupe/crash?path=root%2Fnodes%2Fnode%2F{part}")
@@ -329,14 +355,14 @@ def test_driver_that_crashes_is_restarted(real):
 
 def test_kill_9_leaves_the_containers_and_the_next_start_adopts_them(real):
     create(real, pod("survivor", "echo alive; while :; do date; sleep 0.2; done"))
-    eventually(lambda: real.pod_running("survivor"), 20)
+    running(real, "survivor")
     before, pid = container_id(real, "survivor"), main_pid(real, "survivor")
     real.stop(signal.SIGKILL)
     time.sleep(1)
     assert pathlib.Path(f"/proc/{pid}").exists()
     real.start()
     eventually(lambda: node_ready(real), 30)
-    eventually(lambda: real.pod_running("survivor"), 30)
+    running(real, "survivor")
     assert container_id(real, "survivor") == before and main_pid(real, "survivor") == pid
     assert status(real, "survivor")["restartCount"] == 0
     assert logs(real, "survivor").startswith("alive\n")
@@ -344,8 +370,17 @@ def test_kill_9_leaves_the_containers_and_the_next_start_adopts_them(real):
     eventually(lambda: status(real, "survivor")["restartCount"] == 1, 20)
 
 
+def tag_of(data):
+    """The name that a data directory gives to what is made for it: FNV-1a folded to 32 bits."""
+    value = 14695981039346656037
+    for byte in str(data).encode():
+        value = (value ^ byte) * 1099511628211 % 2**64
+    return f"troupe-{(value ^ value >> 32) % 2**32:08x}"
+
+
 def machine(sandbox, data):
     """What a clean stop must leave as it was."""
+    tag = tag_of(data)
     own = os.readlink(f"/proc/{sandbox.holder.pid}/ns/mnt")
     processes = set()
     for entry in pathlib.Path("/proc").iterdir():
@@ -354,11 +389,11 @@ def machine(sandbox, data):
         try:
             words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             groups = (entry / "cgroup").read_text()
-            if os.readlink(entry / "ns" / "mnt") == own or "troupe-" in groups or "containerd-shim" in words:
+            if os.readlink(entry / "ns" / "mnt") == own or tag in groups or tag in words:
                 processes.add(words)
         except OSError:
             continue
-    cgroups = {str(path) for path in pathlib.Path("/sys/fs/cgroup").glob("**/troupe-*")}
+    cgroups = {str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/{tag}*")}
     mounts = {line.split()[4] for line in sandbox.run("cat", "/proc/self/mountinfo").splitlines()}
     return {
         "processes": processes, "mounts": mounts, "cgroups": cgroups,
@@ -371,6 +406,13 @@ def machine(sandbox, data):
     }
 
 
+def left_over(before, after):
+    """What there is now and was not before. Others may start and end their own things on the host meanwhile."""
+    more = {key: after[key] - before[key] if isinstance(after[key], set) else after[key]
+            for key in after if after[key] != before[key]}
+    return {key: value for key, value in more.items() if value or not isinstance(value, set)}
+
+
 def test_clean_stop_leaves_nothing_and_a_second_up_finds_all(tmp_path, images):
     sandbox = Sandbox()
     try:
@@ -381,25 +423,115 @@ def test_clean_stop_leaves_nothing_and_a_second_up_finds_all(tmp_path, images):
         create(cluster, pod("first", "trap '' TERM; while :; do sleep 1; done", volumes=[{"name": "m", "emptyDir": {"medium": "Memory"}}],
                             volumeMounts=[{"name": "m", "mountPath": "/m"}]),
                pod("published", image="localhost/nginx:1", ports=[{"containerPort": 80, "hostPort": 8080}]))
-        eventually(lambda: cluster.pod_running("first") and cluster.pod_running("published"), 40)
+        running(cluster, "first", "published", seconds=40)
         assert sandbox.http("127.0.0.1", 8080)[0] == 200
         during = machine(sandbox, cluster.data)
         assert all(during[key] != before[key] for key in ("processes", "mounts", "cgroups", "links", "nft", "pods"))
         old = container_id(cluster, "first")
         assert cluster.stop() == 0, cluster.log.read_text()[-3000:]
-        after = machine(sandbox, cluster.data)
-        assert after == before
+        assert left_over(before, machine(sandbox, cluster.data)) == {}
 
         cluster.start()
         eventually(lambda: node_ready(cluster), 30)
-        eventually(lambda: cluster.pod_running("first") and cluster.pod_running("published"), 60)
+        running(cluster, "first", "published", seconds=60)
         assert container_id(cluster, "first") != old and status(cluster, "first")["restartCount"] == 1
         assert cluster.stop() == 0
-        assert machine(sandbox, cluster.data) == before
+        assert left_over(before, machine(sandbox, cluster.data)) == {}
     finally:
         if cluster.process and cluster.process.poll() is None:
             cluster.stop()
         sandbox.close()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, images):
+    """Two nodes that share a containerd, in a machine of their own."""
+    sandbox = Sandbox()
+    settings = {"nodes.name_prefix": "node", "nodes.heartbeat_seconds": 1, "controllers.node_grace_seconds": 4}
+    extra = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    cluster = Cluster(tmp_path_factory.mktemp("pair"), runtime="cri", nodes=2, sandbox=sandbox, extra=extra)
+    before = machine(sandbox, cluster.data)
+    try:
+        cluster.start()
+        import_images(cluster, images)
+        eventually(lambda: node_ready(cluster, "node-0") and node_ready(cluster, "node-1"), 30)
+        yield cluster
+        assert cluster.stop() == 0
+        assert left_over(before, machine(sandbox, cluster.data)) == {}
+    finally:
+        if cluster.process and cluster.process.poll() is None:
+            cluster.stop()
+        sandbox.close()
+
+
+def test_two_nodes_each_with_its_pods_and_addresses(pair):
+    for i in (0, 1):
+        one = pod(f"on-{i}", image="localhost/nginx:1")
+        one["spec"]["nodeName"] = f"node-{i}"
+        create(pair, one)
+    running(pair, "on-0", "on-1")
+    addresses = [pair.pod(f"on-{i}")["status"]["podIP"] for i in (0, 1)]
+    assert addresses[0].startswith("10.244.0.") and addresses[1].startswith("10.244.1.")
+    # From a pod of one node to a pod of the other.
+    create(pair, pod("asker", f"wget -q -O - http://{addresses[1]}/; exec sleep 1000"))
+    running(pair, "asker")
+    assert eventually(lambda: logs(pair, "asker") == "on-1\n")
+    # A kubelet that starts anew removes what it does not know: nothing of the other node.
+    ids = [container_id(pair, f"on-{i}") for i in (0, 1)]
+    pair.http("POST", "/debug/troupe/crash?path=root%2Fnodes%2Fnode-0%2Fkubelet")
+    time.sleep(2)
+    assert [container_id(pair, f"on-{i}") for i in (0, 1)] == ids and pair.pod_running("on-0") and pair.pod_running("on-1")
+    pair.kubectl("delete", "pod", "on-0", "on-1", "asker")
+
+
+def test_a_node_that_falls_silent_is_replaced_and_may_return(pair):
+    template = pod("web", image="localhost/nginx:1")
+    template["spec"]["tolerations"] = [{"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute",
+                                        "tolerationSeconds": 2} for why in ("not-ready", "unreachable")]
+    create(pair, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+        "replicas": 4, "selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": template["spec"]}}})
+
+    def pods():
+        return [p for p in pair.get("/api/v1/namespaces/default/pods?labelSelector=app%3Dweb")["items"]
+                if "deletionTimestamp" not in p["metadata"]]
+
+    def ready(count=4):
+        good = [p for p in pods() if any(c["type"] == "Ready" and c["status"] == "True" for c in p["status"].get("conditions", []))]
+        return len(good) == count and {p["spec"]["nodeName"] for p in good}
+    assert eventually(ready, 40) == {"node-0", "node-1"}
+    run = [TROUPE, "debug", "stop", "--kubeconfig", pair.kubeconfig, "root/nodes/node-1/kubelet"]
+    assert pair.sandbox.run(*run) == "stopped root/nodes/node-1/kubelet\n"
+    eventually(lambda: not node_ready(pair, "node-1"), 20)
+    assert eventually(lambda: ready() == {"node-0"} and {"node-0"}, 40)
+    run[2] = "start"
+    pair.sandbox.run(*run)
+    eventually(lambda: node_ready(pair, "node-1"), 20)
+    # What it ran meanwhile goes: deleted pods leave the API only when their containers are gone.
+    eventually(lambda: len(pair.get("/api/v1/namespaces/default/pods?labelSelector=app%3Dweb")["items"]) == 4, 30)
+    pair.kubectl("delete", "deployment", "web")
+    eventually(lambda: not pods(), 30)
+
+
+def test_a_runtime_that_runs_already_is_used_and_left_alone(real, tmp_path):
+    create(real, pod("host-pod", "exec sleep 1000"))
+    running(real, "host-pod")
+    socket = (real.data / "containerd" / "address").read_text().strip()
+    guest = Cluster(tmp_path, runtime="auto", sandbox=real.sandbox,
+                    extra=["--set", f"nodes.cri_socket={socket}", "--set", "nodes.name_prefix=guest"])
+    guest.port = 6444
+    guest.arguments[guest.arguments.index("--listen") + 1] = "127.0.0.1:6444"
+    guest.start()
+    try:
+        eventually(lambda: node_ready(guest, "guest"), 30)
+        create(guest, pod("visitor", "exec sleep 1000"))
+        running(guest, "visitor")
+        pid = main_pid_at(guest, socket, "visitor")
+    finally:
+        assert guest.stop() == 0
+    assert not pathlib.Path(f"/proc/{pid}").exists()
+    assert status(real, "host-pod")["restartCount"] == 0 and pathlib.Path(f"/proc/{main_pid(real, 'host-pod')}").exists()
+    real.kubectl("delete", "pod", "host-pod")
 
 
 def test_a_machine_that_cannot_says_why(tmp_path):

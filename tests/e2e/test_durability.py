@@ -81,7 +81,6 @@ def test_the_judge_of_traces_sees_an_early_answer():
             judge_trace(early, 5000, ["mark-1"])
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_every_write_is_synced_before_it_is_acknowledged(own_cluster):
     cluster = own_cluster(nodes=0)
     trace = cluster.directory / "syscalls"

@@ -7,12 +7,19 @@ import yaml
 from conftest import ROOT, eventually
 
 WEB = (ROOT / "configs/examples/web.yaml").read_text()
+CLAIM = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: claim}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+"""
 
 
 @pytest.fixture
 def watched(own_cluster):
     """A cluster that logs every write of a controller that fails."""
-    cluster = own_cluster(nodes=2, extra=["--set", "log.level=debug", "--set", "controllers.node_grace_seconds=2"]).start()
+    cluster = own_cluster(nodes=2, extra=["--set", "log.level=debug", "--set", "nodes.heartbeat_seconds=1", "--set",
+                                            "controllers.node_grace_seconds=6"]).start()
     yield cluster
     assert cluster.stop() == 0
 
@@ -22,6 +29,11 @@ def test_the_roles_suffice_for_all_that_controllers_do(watched):
     kubectl("create", "namespace", "full")
     kubectl("apply", "-n", "full", "-f", "-", stdin=WEB)
     kubectl("rollout", "status", "deployment/web", "-n", "full")
+    kubectl("create", "poddisruptionbudget", "web", "--selector=app=web", "--min-available=1", "-n", "full")
+    budget = "/apis/policy/v1/namespaces/full/poddisruptionbudgets/web"
+    eventually(lambda: watched.get(budget)["status"]["currentHealthy"] == 3)
+    kubectl("create", "-n", "full", "-f", "-", stdin=CLAIM)
+    eventually(lambda: watched.get("/api/v1/namespaces/full/endpoints/web")["subsets"])
     # Adoption and release, a new template, scaling, history, a changed root certificate, foreground and orphaning deletion.
     pod = watched.get("/api/v1/namespaces/full/pods?labelSelector=app%3Dweb")["items"][0]["metadata"]["name"]
     kubectl("label", "pod", pod, "app=other", "--overwrite", "-n", "full")

@@ -5,6 +5,7 @@
 
 #include "actors/api_server/pipeline/requeue.hpp"
 #include "actors/api_server/registry/keys.hpp"
+#include "runtime/trace/recorder.hpp"
 
 namespace troupe::api {
 
@@ -115,11 +116,33 @@ void cacher_shell::on_started(const store::watch_started& started) {
 void cacher_shell::on_changes(const store::watch_events& changes) {
   if (changes.id != round_ || !watching_) return;
   auto bad = core_.unreadable();
+  auto begun_us = recorder() ? steady_now_us() : 0;
   auto out = core_.apply(changes);
   // Readers first: whoever hears of an event finds it in the snapshot.
   publish();
+  auto published_us = recorder() ? steady_now_us() : 0;
   send_all(std::move(out));
+  if (recorder()) record(changes, begun_us, published_us);
   if (core_.unreadable() != bad) log(runtime::log_level::error, "cacher.unreadable", "an event's value is no object");
+}
+
+/// One hop for each change, all handed over as one piece.
+void cacher_shell::record(const store::watch_events& changes, std::uint64_t begun_us, std::uint64_t published_us) {
+  auto sent_us = steady_now_us();
+  auto prefix = storage_prefix(options_.resource).size();
+  std::string frames;
+  for (const auto& change : changes.events) {
+    trace::hop made;
+    made.component = path();
+    made.time_us = begun_us;
+    made.what = "publish";
+    made.subject = change.current.key.substr(std::min(prefix, change.current.key.size()));
+    made.revision = change.current.mod_revision;
+    made.causes.push_back({"revision", {}, made.revision});
+    made.marks = {{"published", published_us}, {"sent", sent_us}};
+    frames += trace::pack_hop(made);
+  }
+  recorder()->add(std::move(frames), {});
 }
 
 void cacher_shell::publish() {

@@ -51,6 +51,7 @@ class cacher_shell final : public runtime::component<cacher::cacher_actor> {
   void on_wait(const cacher::wait_for& wanted);
   void on_tick();
   void publish();
+  void record(const store::watch_events& changes, std::uint64_t begun_us, std::uint64_t published_us);
   void answer_waiters();
   void send_all(deliveries what);
   std::uint64_t recipient_number(const api::client_actor& who);

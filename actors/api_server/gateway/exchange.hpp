@@ -26,6 +26,10 @@ struct exchange {
   std::uint64_t deadline_us = 0;  // for the api_server's answer
   std::string audit_id;
   std::string target;
+  // For traces, of requests that change something.
+  std::uint64_t arrived_us = 0;  // 0: not recorded
+  std::uint64_t sent_us = 0;
+  std::string what;  // "POST /api/v1/namespaces/default/pods"
 
   // The answer.
   bool answered = false;

@@ -131,6 +131,7 @@ void loop::turn(int timeout) {
   if (messages) drain();
   if (now_us_ >= next_tick_us_) tick();
   flush_all();
+  if (!to_record_.empty()) record_written();
   bury();
 }
 

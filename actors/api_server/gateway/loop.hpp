@@ -11,6 +11,7 @@
 #include "actors/api_server/gateway/gateway.hpp"
 #include "actors/api_server/gateway/session.hpp"
 #include "runtime/loop_actor.hpp"
+#include "runtime/trace/recorder.hpp"
 
 namespace troupe::gateway {
 
@@ -60,6 +61,9 @@ class loop final : public runtime::loop_actor<api::client_actor>, private host {
   void on_response(api::response& answer);
   void on_delivery(const api::watch_delivery& delivery);
   void on_api_server_gone();
+  void begin_trace(exchange& x, const api::request& call);
+  void end_trace(exchange& x);
+  void record_written();
   void fail_unanswered(exchange& x);
 
   options with_;
@@ -78,6 +82,7 @@ class loop final : public runtime::loop_actor<api::client_actor>, private host {
   std::string date_;
   std::unordered_map<connection*, std::unique_ptr<connection>> connections_;
   std::vector<connection*> to_flush_;
+  std::vector<trace::hop> to_record_;  // answered in this turn; recorded once they are written
   std::unordered_map<std::uint64_t, std::unique_ptr<exchange>> exchanges_;  // by request id
   std::unordered_map<std::uint64_t, exchange*> watches_;                    // by watch id
 };

@@ -69,9 +69,38 @@ exchange& loop::begin(session& by, const peer_identity& peer, std::int32_t strea
   x.forwarded = true;
   x.deadline_us = now_us_ + in_us(bounds().response);
   request.call.id = x.id;
+  if (x.is_mutating && recorder()) begin_trace(x, request.call);
   if (!request.body.empty()) request.call.body = shared_bytes(std::move(request.body));
   send(with_.api_server.handle(), std::move(request.call));
   return x;
+}
+
+void loop::begin_trace(exchange& x, const api::request& call) {
+  constexpr std::string_view names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"};
+  x.arrived_us = now_us_;  // when its last bytes were there to be read
+  x.sent_us = steady_now_us();
+  x.what.assign(names[static_cast<std::size_t>(call.verb)]).append(" ").append(call.target, 0, call.target.find('?'));
+}
+
+/// The request as a hop, from its arrival to its answer; recorded when that is on its way to the client.
+void loop::end_trace(exchange& x) {
+  trace::hop made;
+  made.component = path();
+  made.time_us = x.arrived_us;
+  made.what = std::move(x.what);
+  made.revision = x.answer.revision;
+  made.id = x.id;
+  made.marks = {{"sent", x.sent_us}, {"answered " + std::to_string(x.answer.code), steady_now_us()}};
+  to_record_.push_back(std::move(made));
+}
+
+void loop::record_written() {
+  auto at = steady_now_us();
+  for (auto& one : to_record_) {
+    one.marks.emplace_back("written", at);
+    recorder()->add(one);
+  }
+  to_record_.clear();
 }
 
 exchange& loop::refuse(session& by, std::int32_t stream, http_request&& request, const status& why) {
@@ -103,6 +132,7 @@ void loop::fail_plainly(exchange& x, std::uint16_t code, std::string text) {
 void loop::present(exchange& x) {
   leave_flight(x);
   x.answered = true;
+  if (x.arrived_us > 0) end_trace(x);
   for (auto& part : x.answer.body) x.body.append(std::move(part));
   x.answer.body.clear();
   if (x.watch_id == 0) {

@@ -104,6 +104,8 @@ class request_host {
 
   /// Hands a pods/log request to the pod's node, which then answers it. False when the node is out of reach.
   virtual bool delegate(request_context& context, const object_ptr& pod, const std::string& container) = 0;
+  /// The request has got so far; for traces.
+  virtual void mark(const char*) {}
   /// Whether the api_server has started.
   virtual bool started() const = 0;
 

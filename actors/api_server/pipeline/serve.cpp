@@ -87,6 +87,7 @@ task<result<api::response>> worker::serve(frame& f) {
   }
   if (auto no = authenticate(f.incoming, judge_, context); !no.ok()) co_return no;
   if (auto no = authorise(judge_, context); !no.ok()) co_return no;
+  mark("authorised");
   if (!parsed.error.ok()) co_return parsed.error;
   if (context.resource == schema::no_index) co_return answer_path(f);
   auto handling = handle_resource(*this, f.incoming, context);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -71,6 +72,34 @@ class [[nodiscard]] task {
     handle_ = nullptr;
   }
   std::coroutine_handle<promise_type> handle_;
+};
+
+/// Where a coroutine waits for several others that it has started. Each of those ends with
+/// `auto last = gate.leave(); co_await last; co_return ...`, whatever happened in it.
+class gate {
+ public:
+  explicit gate(std::size_t count) : open_(count) {}
+
+  struct leaving {
+    gate& from;
+    bool await_ready() const noexcept { return false; }
+    /// The last one out resumes who waits, at its own end: only then may it be destroyed.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> me) noexcept {
+      if (--from.open_ == 0 && from.waiting_) me.promise().waiting = from.waiting_;
+      return false;
+    }
+    void await_resume() const noexcept {}
+  };
+  leaving leave() { return {*this}; }
+
+  bool await_ready() const noexcept { return open_ == 0; }
+  void await_suspend(std::coroutine_handle<> by) noexcept { waiting_ = by; }
+  void await_resume() const noexcept {}
+
+ private:
+  std::size_t open_;
+  std::coroutine_handle<> waiting_;
 };
 
 }  // namespace troupe::api

@@ -5,6 +5,7 @@
 
 #include "actors/api_server/pipeline/requeue.hpp"
 #include "actors/api_server/pipeline/respond.hpp"
+#include "runtime/trace/recorder.hpp"
 
 namespace troupe::api {
 
@@ -55,6 +56,8 @@ void worker::on_request(api::request& incoming) {
   f.client = caf::actor_cast<api::client_actor>(current_sender());
   f.context.id = f.incoming.id;
   f.context.now_ms = static_cast<std::int64_t>(wall_now_ms());
+  bool changes = f.incoming.verb != method::get && f.incoming.verb != method::head;
+  if (recorder() && changes) f.begun_us = steady_now_us();
   current_ = &f;
   auto kept = frames_.emplace_hint(frames_.end(), f.id, std::move(made));
   f.run = serve(f);
@@ -72,11 +75,41 @@ void worker::finish(frame& f) {
   if (answer.code == 0) return;  // a node answers it
   add_warnings(f.context, answer);
   answer.id = f.incoming.id;
+  if (f.begun_us > 0) record(f, answer);
   send_to(f.client, std::move(answer));
   for (auto& [resource, order] : f.watches) {
     order.recipient = f.client;
     send_to(options_.shared->cachers[resource].handle(), std::move(order));
   }
+}
+
+/// The request as one hop: its stages, what it wrote, who asked.
+void worker::record(const frame& f, const api::response& answer) {
+  const auto& context = f.context;
+  trace::hop made;
+  made.component = path();
+  made.time_us = f.begun_us;
+  made.what = std::string(verb_name(context.verb));
+  auto space = context.namespace_name;
+  auto name = context.name;
+  if (context.resource != schema::no_index) {
+    made.what.append(" ").append(context.plural());
+    if (!context.group.empty()) made.what.append(".").append(context.group);
+    if (context.subresource) made.what.append("/").append(context.subresource_name());
+  }
+  if (answer.object && !context.subresource) {
+    space = answer.object->namespace_name;
+    name = answer.object->name;
+  }
+  if (answer.object) made.uid = answer.object->uid;
+  made.subject = space.empty() ? name : space + "/" + name;
+  made.revision = f.revision;
+  made.id = f.incoming.id;
+  auto* client = runtime::context_of(caf::actor_cast<caf::strong_actor_ptr>(f.client));
+  made.causes.push_back({"request", client ? client->path() : std::string(), f.incoming.id});
+  made.marks = f.marks;
+  made.marks.emplace_back("answered " + std::to_string(answer.code), steady_now_us());
+  recorder()->add(made);
 }
 
 void worker::resume(pending_call& call) {
@@ -99,6 +132,7 @@ void worker::on_reply(const Reply& reply) {
   if (found == pending_.end()) return;
   auto& call = static_cast<Call&>(*found->second);
   call.reply = reply;
+  if constexpr (std::is_same_v<Call, transaction_call>) note_commit(call);
   resume(call);
 }
 
@@ -113,6 +147,15 @@ void worker::begin(pending_call& call) {
   arm_sweep();
 }
 
+/// Before the request goes on: its transaction is through.
+void worker::note_commit(transaction_call& call) {
+  auto found = frames_.find(call.frame);
+  if (found == frames_.end() || found->second->begun_us == 0) return;
+  auto& f = *found->second;
+  f.marks.emplace_back(call.reply.succeeded ? "committed" : "not committed", steady_now_us());
+  if (call.reply.succeeded) f.revision = call.reply.revision;
+}
+
 void worker::forget(pending_call& call) { pending_.erase(call.id); }
 
 void worker::send_order(pending_call& call) {
@@ -120,6 +163,7 @@ void worker::send_order(pending_call& call) {
     case pending_call::kind::transaction: {
       auto& order = static_cast<transaction_call&>(call).order;
       order.id = call.id;
+      mark("transaction sent");
       send_to(options_.shared->store.handle(), order);
       return;
     }

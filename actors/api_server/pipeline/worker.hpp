@@ -46,6 +46,10 @@ class worker final : public runtime::component<worker_actor>, private request_ho
     request_context context;
     task<result<api::response>> run;
     std::vector<std::pair<std::uint16_t, cacher::open_watch>> watches;  // to be opened behind the answer
+    // For traces, of requests that change something.
+    std::uint64_t begun_us = 0;  // 0: not recorded
+    std::uint64_t revision = 0;  // that it wrote
+    std::vector<std::pair<std::string, std::uint64_t>> marks;
   };
 
   void on_request(api::request& incoming);
@@ -56,6 +60,8 @@ class worker final : public runtime::component<worker_actor>, private request_ho
   void on_sweep();
   void resume(pending_call& call);
   void finish(frame& f);
+  void record(const frame& f, const api::response& answer);
+  void note_commit(transaction_call& call);
   void send_order(pending_call& call);
   void arm_sweep();
 
@@ -73,6 +79,9 @@ class worker final : public runtime::component<worker_actor>, private request_ho
   std::uint64_t new_watch_id(std::uint16_t resource) override;
   bool delegate(request_context& context, const object_ptr& pod, const std::string& container) override;
   bool started() const override { return options_.shared->ready(); }
+  void mark(const char* what) override {
+    if (current_ && current_->begun_us > 0) current_->marks.emplace_back(what, steady_now_us());
+  }
   void begin(pending_call& call) override;
   void forget(pending_call& call) override;
 

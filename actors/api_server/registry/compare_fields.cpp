@@ -97,8 +97,8 @@ class comparison {
                      field_difference& into) {
     if (!before) below.changed.self = true;
     if (!now) below.removed.self = true;
-    if (!below.changed.empty()) into.changed.children.emplace_back(key, std::move(below.changed));
-    if (!below.removed.empty()) into.removed.children.emplace_back(key, std::move(below.removed));
+    if (!below.changed.empty()) into.changed.append(key, std::move(below.changed));
+    if (!below.removed.empty()) into.removed.append(key, std::move(below.removed));
   }
 
   void map_members(const node* before, const node* now, const schema::field& f, field_difference& into) {
@@ -198,8 +198,8 @@ field_difference compare_fields(const node& before, const node& now, std::uint16
     if (name != "metadata") return walk.value(a, b, *f, kept, out);
     field_difference below;
     walk.members(a, b, f->type, below, true);
-    if (!below.changed.empty()) out.changed.children.emplace_back(kept, std::move(below.changed));
-    if (!below.removed.empty()) out.removed.children.emplace_back(kept, std::move(below.removed));
+    if (!below.changed.empty()) out.changed.append(kept, std::move(below.changed));
+    if (!below.removed.empty()) out.removed.append(kept, std::move(below.removed));
   };
   for (auto* m = now.begin_members(); m != now.end_members(); ++m) top(m->key, before.find(m->key), &m->value);
   for (auto* m = before.begin_members(); m != before.end_members(); ++m)

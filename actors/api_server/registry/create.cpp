@@ -43,6 +43,7 @@ answer_task create_object(request_host& host, const request& incoming, request_c
     if (!parsed) co_return parsed.error();
     document& doc = *parsed;
     if (auto wrong = accept_object(doc, what, context); !wrong.ok()) co_return wrong;
+    host.mark("decoded");
     if (is_review(context.resource) || context.subresource) co_return review(host, context, doc);
     bool generated = metadata_text(doc.root(), "name").empty() && !metadata_text(doc.root(), "generateName").empty();
     object_place place;
@@ -54,6 +55,7 @@ answer_task create_object(request_host& host, const request& incoming, request_c
       if (newer && attempts < name_attempts) continue;
       co_return plan.error();
     }
+    host.mark("admitted and validated");
     if (context.options.dry_run) {
       auto waiting = host.fresh(place.resource);
       status readable = co_await waiting;

@@ -1,5 +1,8 @@
 // DELETE of one object and of collections.
 #include <algorithm>
+#include <exception>
+#include <string>
+#include <vector>
 
 #include "actors/api_server/pipeline/options.hpp"
 #include "actors/api_server/pipeline/respond.hpp"
@@ -19,6 +22,45 @@ bool shows_deleted(const schema::resource& row) {
       "resourcequotas", "persistentvolumes", "persistentvolumeclaims"};
   return row.group.empty() && std::find(std::begin(plurals), std::end(plurals), row.plural) != std::end(plurals);
 }
+
+/// The deletion of a collection, shared by the lanes that work on it.
+struct collection_deletion {
+  request_host& host;
+  const request& incoming;
+  request_context& context;
+  const delete_options& options;
+  std::vector<object_ptr> chosen;
+  std::vector<object_ptr> shown;  // by index of chosen; null: went meanwhile
+  std::size_t next = 0;
+  status problem;
+  std::exception_ptr thrown;
+
+  bool more() const { return next < chosen.size() && problem.ok() && !thrown; }
+};
+
+/// Deletes one object after the other while there are any.
+task<status> delete_lane(collection_deletion& all, gate& end) {
+  try {
+    while (all.more()) {
+      auto index = all.next++;
+      std::string space(all.chosen[index]->namespace_name);
+      std::string name(all.chosen[index]->name);
+      auto deleting = delete_one(all.host, all.incoming, all.context, space, name, all.options);
+      result<deleted_object> done = co_await deleting;
+      // Whatever went meanwhile need not be deleted.
+      if (!done && done.error().why != reason::not_found) all.problem = done.error();
+      if (done) all.shown[index] = in_version(done->shown, all.context.resource);
+    }
+  } catch (...) {
+    all.thrown = std::current_exception();
+  }
+  auto last = end.leave();
+  co_await last;
+  co_return status();
+}
+
+/// Deletions under way at the same time: with one alone, each would wait for its own commit.
+constexpr std::size_t lanes_of_deletion = 16;
 
 }  // namespace
 
@@ -49,22 +91,21 @@ answer_task delete_collection(request_host& host, const request& incoming, reque
   status readable = co_await waiting;
   if (!readable.ok()) co_return readable;
   auto snapshot = host.slots().objects(context.resource);
-  std::vector<object_ptr> chosen;
+  collection_deletion all{host, incoming, context, *options, {}, {}, 0, {}, {}};
   snapshot->visit(context.namespace_name, [&](const object_ptr& o) {
-    if ((*filter)->matches(*o)) chosen.push_back(o);
+    if ((*filter)->matches(*o)) all.chosen.push_back(o);
     return true;
   });
-  std::vector<object_ptr> shown;
-  for (auto& o : chosen) {
-    std::string space(o->namespace_name);
-    std::string name(o->name);
-    auto deleting = delete_one(host, incoming, context, space, name, *options);
-    result<deleted_object> done = co_await deleting;
-    // Whatever went meanwhile need not be deleted.
-    if (!done && done.error().why != reason::not_found) co_return done.error();
-    if (done) shown.push_back(in_version(done->shown, context.resource));
-  }
-  co_return answer_list(context, shown, {snapshot->revision(), {}, -1});
+  all.shown.resize(all.chosen.size());
+  gate end(lanes_of_deletion);
+  std::vector<task<status>> lanes;
+  for (std::size_t i = 0; i < lanes_of_deletion; ++i) lanes.push_back(delete_lane(all, end));
+  for (auto& lane : lanes) lane.start();
+  co_await end;
+  if (all.thrown) std::rethrow_exception(all.thrown);
+  if (!all.problem.ok()) co_return all.problem;
+  std::erase(all.shown, nullptr);
+  co_return answer_list(context, all.shown, {snapshot->revision(), {}, -1});
 }
 
 }  // namespace troupe::api

@@ -36,7 +36,12 @@ void drop_empty(field_set& set) {
 field_set& field_set::child(std::string_view key) {
   for (auto& [name, set] : children)
     if (name == key) return set;
-  return children.emplace_back(key, field_set()).second;
+  return append(key, {});
+}
+
+field_set& field_set::append(std::string_view key, field_set below) {
+  if (children.empty()) children.reserve(8);  // most have a few: one allocation instead of four
+  return children.emplace_back(key, std::move(below)).second;
 }
 
 const field_set* field_set::find(std::string_view key) const {

@@ -19,6 +19,8 @@ struct field_set {
   bool empty() const { return !self && children.empty(); }
   /// The child of that key, made if absent.
   field_set& child(std::string_view key);
+  /// Adds a child whose key is not there yet.
+  field_set& append(std::string_view key, field_set below);
   const field_set* find(std::string_view key) const;
   /// Adds all paths of the other.
   void add(const field_set& other);

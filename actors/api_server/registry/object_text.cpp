@@ -50,9 +50,17 @@ std::string time_text(std::int64_t ms) {
   auto day = static_cast<int>(doy - (153 * mp + 2) / 5 + 1);
   auto month = static_cast<int>(mp < 10 ? mp + 3 : mp - 9);
   auto year = static_cast<int>(yoe + era * 400 + (month <= 2));
-  char text[64];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, rest / 3600, rest / 60 % 60,
-                rest % 60);
+  std::string text = "0000-00-00T00:00:00Z";
+  auto put = [&](std::size_t at, std::int64_t number, int digits) {
+    for (; digits > 0; --digits, number /= 10)
+      text[at + static_cast<std::size_t>(digits) - 1] = static_cast<char>('0' + number % 10);
+  };
+  put(0, year, 4);
+  put(5, month, 2);
+  put(8, day, 2);
+  put(11, rest / 3600, 2);
+  put(14, rest / 60 % 60, 2);
+  put(17, rest % 60, 2);
   return text;
 }
 

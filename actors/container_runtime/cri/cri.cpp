@@ -115,6 +115,7 @@ class driver final : public component<driver_actor> {
     auto& one = waiting_.at(e.token);
     std::visit([this](auto& o) { prepare(o); }, one.what);
     ask(one.what, marks_, [this, token = e.token](const container::failure& error, const answer& came) {
+      if (error.ok()) remove_log(waiting_.at(token).what);
       reply(token, error, came);
       feed(request_ended{now_ms(), token, changed_});
     });
@@ -140,6 +141,17 @@ class driver final : public component<driver_actor> {
   }
   template <class Other>
   void prepare(Other&) {}
+
+  /// The runtime leaves the log of a container that it removes, and what was rotated away from it.
+  void remove_log(const container::operation& what) {
+    auto* removal = std::get_if<container::remove_container>(&what);
+    auto known = removal ? state_.containers.find(removal->id) : state_.containers.end();
+    if (known == state_.containers.end() || known->second.log_path.empty()) return;
+    std::filesystem::path log = known->second.log_path;
+    std::error_code ignored;
+    for (auto& one : std::filesystem::directory_iterator(log.parent_path(), ignored))
+      if (one.path().string().starts_with(log.string())) std::filesystem::remove(one.path(), ignored);
+  }
 
   void make_folder(const std::filesystem::path& path) {
     std::error_code failed;
@@ -174,8 +186,9 @@ class driver final : public component<driver_actor> {
   void note_away(const container::failure& error) {
     if (away_ == !error.ok()) return;
     away_ = !error.ok();
+    // A private containerd is started together with the driver.
     if (away_)
-      log(log_level::warn, "cri.away", error.message);
+      log(state_.known ? log_level::warn : log_level::info, "cri.away", error.message);
     else
       log(log_level::info, "cri.back", options_.socket);
   }

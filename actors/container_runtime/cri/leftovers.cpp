@@ -185,6 +185,13 @@ void remember_machine(const containerd_places& at) {
   std::ofstream(at.before) << text;
 }
 
+void remove_pod_traces(const containerd_places& at) {
+  unmount_below({at.pods});
+  for (auto& group : control_groups(at)) rmdir(group.c_str());
+  std::error_code ignored;
+  for (auto& folder : {at.pods, at.pod_logs}) fs::remove_all(folder, ignored);
+}
+
 void remove_leftovers(const containerd_places& at, std::size_t nodes) {
   end_processes(at);
   unmount_below({at.run, at.pods, at.root});

@@ -14,6 +14,9 @@ void remember_machine(const containerd_places& at);
 /// far as it can. `nodes`: how many networks there are.
 void remove_leftovers(const containerd_places& at, std::size_t nodes);
 
+/// After the pods of a cluster whose containerd is not its own: their control groups, volumes and logs.
+void remove_pod_traces(const containerd_places& at);
+
 /// The folder is on an overlay itself, on which no other can be stacked.
 bool on_overlay(const std::string& folder);
 

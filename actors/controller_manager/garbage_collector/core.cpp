@@ -7,6 +7,7 @@
 #include "actors/controller_manager/common/owner.hpp"
 #include "actors/controller_manager/common/requests.hpp"
 #include "messages/schema/schema.hpp"
+#include "messages/text_search.hpp"
 
 namespace troupe::controllers {
 
@@ -30,8 +31,7 @@ bool collected(std::uint16_t index) {
 // Most objects have neither owners nor finalizers; that is seen without decoding.
 bool concerns(const object& one) {
   auto text = one.json.view();
-  return text.find("\"ownerReferences\":") != std::string_view::npos ||
-         text.find("\"finalizers\":") != std::string_view::npos;
+  return has_text(text, "\"ownerReferences\":") || has_text(text, "\"finalizers\":");
 }
 
 }  // namespace

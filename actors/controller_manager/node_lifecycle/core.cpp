@@ -7,6 +7,7 @@
 #include "actors/controller_manager/common/owner.hpp"
 #include "actors/controller_manager/common/requests.hpp"
 #include "actors/controller_manager/node_lifecycle/taints.hpp"
+#include "messages/text_search.hpp"
 #include "messages/views/coordination_v1.hpp"
 
 namespace troupe::controllers {
@@ -52,7 +53,7 @@ std::vector<effect> node_lifecycle_core::observe(const controller::object_change
     bool first = !change.before || !change.now;
     if (first) return {controller::enqueue{name, 0}};
     auto node = view.find(nodes, name);
-    bool silent = node && node->json.view().find("\"NodeStatusUnknown\"") != std::string_view::npos;
+    bool silent = node && has_text(node->json.view(), "\"NodeStatusUnknown\"");
     return silent ? std::vector<effect>{controller::enqueue{name, 0}} : std::vector<effect>{};
   }
   auto known = node_of_.find(change.key);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "messages/controller.hpp"
+#include "messages/message.hpp"
 #include "messages/views/core_v1.hpp"
 
 namespace troupe::controllers {
@@ -19,6 +20,7 @@ class node_lifecycle_core final : public controller::core {
       : grace_ms_(static_cast<std::uint64_t>(grace_seconds) * 1000) {}
   std::string_view name() const override { return "node-controller"; }
   std::vector<controller::source> sources() const override;
+  std::string settings() const override { return to_msgpack(grace_ms_ / 1000); }
   std::vector<controller::effect> observe(const controller::object_changed& change,
                                           const controller::caches& view) override;
   std::vector<controller::effect> reconcile(const controller::key_due& due, const controller::caches& view) override;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "messages/controller.hpp"
+#include "messages/message.hpp"
 
 namespace troupe::controllers {
 
@@ -14,6 +15,7 @@ class root_ca_core final : public controller::core {
   explicit root_ca_core(std::string authority) : authority_(std::move(authority)) {}
   std::string_view name() const override { return "root-ca-cert-publisher"; }
   std::vector<controller::source> sources() const override;
+  std::string settings() const override { return to_msgpack(authority_); }
   std::vector<controller::effect> observe(const controller::object_changed& change,
                                           const controller::caches& view) override;
   std::vector<controller::effect> reconcile(const controller::key_due& due, const controller::caches& view) override;

@@ -125,6 +125,20 @@ TEST_CASE("logs: what is said before a node is asked") {
   CHECK(c.get(std::string(pods) + "/b/log").code == 503);
 }
 
+TEST_CASE("deletion of a collection works on many objects at a time and misses none") {
+  cluster c;
+  for (int i = 0; i < 100; ++i) c.post(maps, config_map("many-" + std::to_string(100 + i), "1"));
+  c.post(maps, R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept","labels":{"keep":"yes"}}})");
+  auto gone = c.del(std::string(maps) + "?labelSelector=keep%21%3Dyes");
+  INFO(body_of(gone));
+  REQUIRE(gone.code == 200);
+  CHECK(at(gone, "items.0.metadata.name") == "many-100");
+  CHECK(at(gone, "items.99.metadata.name") == "many-199");
+  auto left = c.get(maps);
+  CHECK(at(left, "items.0.metadata.name") == "kept");
+  CHECK(at(left, "items.1.metadata.name").empty());
+}
+
 TEST_CASE("default/kubernetes and the system's namespaces come back, and are left alone when they are right") {
   cluster c;
   const std::string service = "/api/v1/namespaces/default/services/kubernetes";

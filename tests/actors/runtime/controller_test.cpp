@@ -233,14 +233,22 @@ TEST_CASE("a recorded controller replays in a fresh core, a changed one is found
     s.world.run_for(1s);
     (*recorder)->flush();
   }
-  copier fresh(nullptr);
-  auto good = trace::replay_controller(place, "root/copier", fresh);
-  CHECK(good.problem == "");
-  CHECK(good.matched);
-  CHECK(good.events >= 8);
-  copier changed(nullptr, true);
-  auto bad = trace::replay_controller(place, "root/copier", changed);
-  CHECK_FALSE(bad.matched);
-  CHECK(bad.problem.find("/wrong") != std::string::npos);
+  auto replay = [&](bool changed) {
+    trace::replay_registry cores;
+    cores.add(trace::make_replayable_controller(
+        "copier", [changed](std::string_view) { return std::make_unique<copier>(nullptr, changed); }));
+    auto report = trace::replay(place, cores);
+    REQUIRE(report.problem == "");
+    REQUIRE(report.components.size() == 1);
+    return report;
+  };
+  auto good = replay(false);
+  CHECK(good.components[0].problem == "");
+  CHECK(good.matched());
+  CHECK(good.components[0].component == "root/copier");
+  CHECK(good.components[0].events >= 8);
+  auto bad = replay(true);
+  CHECK_FALSE(bad.matched());
+  CHECK(bad.components[0].problem.find("/wrong") != std::string::npos);
   std::filesystem::remove_all(place);
 }

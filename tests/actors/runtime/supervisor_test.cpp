@@ -92,6 +92,7 @@ TEST_CASE("backoff doubles up to its cap, and too many ends escalate") {
   // the second entry is the good worker's start, at the same time
   CHECK(starts == std::vector<std::uint64_t>{0, 0, 10'000, 30'000, 70'000, 150'000, 250'000, 350'000});
   CHECK(reason == caf::sec::runtime_error);
+  CHECK(why_ended(reason) == "root/broken failed again and again, at last with: cannot start");
   CHECK(book->lines == std::vector<std::string>{"start root/good 1", "end root/good"});
 }
 
@@ -132,6 +133,23 @@ TEST_CASE("a nested supervisor that gives up is started anew; references go on")
   world.run_until_idle();
   CHECK(book->numbers.back() == 9);
   CHECK(std::count(book->lines.begin(), book->lines.end(), "end root/node/other") == 1);
+}
+
+TEST_CASE("what keeps failing deep in the tree ends all of it within a minute, and says so") {
+  simulation::world world(12);
+  auto book = std::make_shared<diary>();
+  auto ref = stable_ref<worker_actor>::make(world.system(), "root/manager/poisoned");
+  auto poisoned = worker_child("poisoned", book, ref);
+  poisoned.start = [](caf::actor_system&) -> caf::strong_actor_ptr { throw std::runtime_error("bad object"); };
+  auto root =
+      spawn_supervisor(world.system(), "root", {worker_child("store", book), supervisor_child("manager", {poisoned})});
+  caf::error reason;
+  root->attach_functor([&](const caf::error& why) { reason = why; });
+  world.run_for(25s);
+  CHECK_FALSE(reason);
+  world.run_for(10s);
+  CHECK(why_ended(reason) == "root/manager/poisoned failed again and again, at last with: bad object");
+  CHECK(book->lines.back() == "end root/store");
 }
 
 TEST_CASE("children stop in reverse order, each after the one started later is gone") {

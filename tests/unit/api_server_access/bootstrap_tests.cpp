@@ -112,6 +112,12 @@ TEST_CASE("components have the rights they need and no more") {
   auto slices = account("endpointslice-controller");
   CHECK(allows(slices, ask("update", "discovery.k8s.io", "endpointslices", "ns", "e")));
   CHECK_FALSE(allows(slices, ask("patch", "discovery.k8s.io", "endpointslices", "ns", "e")));
+  auto budgets = account("disruption-controller");
+  CHECK(allows(budgets, ask("update", "policy", "poddisruptionbudgets", "ns", "b", "status")));
+  CHECK_FALSE(allows(budgets, ask("update", "policy", "poddisruptionbudgets", "ns", "b")));
+  auto claims = account("pvc-protection-controller");
+  CHECK(allows(claims, ask("update", "", "persistentvolumeclaims", "ns", "c")));
+  CHECK_FALSE(allows(claims, ask("delete", "", "persistentvolumeclaims", "ns", "c")));
   auto garbage = account("generic-garbage-collector");
   CHECK(allows(garbage, ask("delete", "anything.example", "things", "ns", "t")));
   CHECK_FALSE(allows(garbage, ask("create", "", "pods", "ns")));

@@ -81,10 +81,12 @@ struct machine {
   }
   void take(const check_runtime&, events& todo) {
     todo.push_back(
-        runtime_checked{now, runtime_error, runtime_error.empty(), network_ready, "", "no cni", "hollow://1"});
+        runtime_checked{now, runtime_error, runtime_error.empty(), network_ready, "", "no cni", "hollow://1", room});
   }
-  void take(const node_note&, events&) {}
+  void take(const node_note& e, events&) { notes.push_back(e.reason); }
   void take(const wake_node& e, events&) { wake = wake == 0 ? e.steady_ms : std::min(wake, e.steady_ms); }
+  machine_room room;
+  std::vector<std::string> notes;
   auto renewals() const { return std::count(log.begin(), log.end(), "renew"); }
 };
 
@@ -133,6 +135,41 @@ TEST_CASE("a dead runtime makes the node not ready and says why; it recovers") {
   m.advance(10'000);
   CHECK(m.condition(m.patches.back(), "Ready", "status") == "True");
   CHECK(m.condition(m.patches.back(), "MemoryPressure", "lastTransitionTime") == since);
+}
+
+TEST_CASE("a full disk is pressure, until five minutes after it has room again") {
+  machine m;
+  m.exists = true;
+  m.send(node_started{m.now, 0});
+  CHECK(m.condition(m.patches.back(), "DiskPressure", "status") == "False");
+  m.room.disk = 0.14;
+  m.advance(10'500);
+  CHECK(m.condition(m.patches.back(), "DiskPressure", "status") == "True");
+  CHECK(m.condition(m.patches.back(), "DiskPressure", "reason") == "KubeletHasDiskPressure");
+  CHECK(m.condition(m.patches.back(), "Ready", "status") == "True");
+  m.room.disk = 0.5;
+  m.advance(290'000);
+  CHECK(m.condition(m.patches.back(), "DiskPressure", "status") == "True");
+  m.advance(30'000);
+  CHECK(m.condition(m.patches.back(), "DiskPressure", "status") == "False");
+  m.room.memory_bytes = 50ll << 20;
+  m.room.inodes = 0.01;
+  m.advance(10'500);
+  CHECK(m.condition(m.patches.back(), "MemoryPressure", "status") == "True");
+  CHECK(m.condition(m.patches.back(), "DiskPressure", "status") == "True");
+}
+
+TEST_CASE("a runtime that was away is told and asked again soon") {
+  machine m;
+  m.exists = true;
+  m.send(node_started{m.now, 0});
+  m.runtime_error = "connection refused";
+  m.send(runtime_returned{m.now});
+  CHECK(m.notes == std::vector<std::string>{"ContainerRuntimeLost", "NodeNotReady"});
+  CHECK(m.condition(m.patches.back(), "Ready", "status") == "False");
+  m.runtime_error.clear();
+  m.advance(1500);  // not only after the status period
+  CHECK(m.condition(m.patches.back(), "Ready", "status") == "True");
 }
 
 TEST_CASE("many nodes spread their heartbeats") {

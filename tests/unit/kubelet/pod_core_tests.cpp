@@ -359,6 +359,8 @@ TEST_CASE("a restarted kubelet adopts what runs") {
   CHECK(n.status({"containerStatuses", "0", "containerID"}) == "hollow://old");
   CHECK(n.status({"containerStatuses", "0", "restartCount"}) == "4");
   CHECK(n.status({"podIP"}) == "10.244.0.9");
+  // The API merges this list by address: the old one must not stay.
+  CHECK(n.statuses.back().find(R"("podIPs":[{"$patch":"replace"},{"ip":"10.244.0.9"}])") != std::string::npos);
   CHECK(n.status({"startTime"}) == "2020-01-01T00:00:00Z");
   n.exit("nginx", 1);
   CHECK(n.count("create nginx 5") == 1);

@@ -4,6 +4,7 @@
 #include "messages/document.hpp"
 #include "messages/object.hpp"
 #include "messages/schema/codec.hpp"
+#include "messages/text_search.hpp"
 
 using namespace troupe;
 
@@ -87,4 +88,15 @@ TEST_CASE("bytes that are no object are an error") {
   CHECK(!make_object(pods(), R"({"metadata":{"name":"a","resourceVersion":"1"},"spec":{}})", 1, 1));
   CHECK(!make_object(pods(), R"({"spec":{}})", 1, 1));
   CHECK(!make_object(pods(), "[]", 1, 1));
+}
+
+TEST_CASE("text is found in bytes as string_view finds it") {
+  const std::string_view text = R"({"a":"b","phase":"Failed"})";
+  for (std::string_view piece : {"{", "\"phase\":\"Failed\"", "}", "absent", "\"a\":", ""}) {
+    CHECK(find_text(text, piece) == text.find(piece));
+    CHECK(has_text(text, piece) == (text.find(piece) != std::string_view::npos));
+  }
+  CHECK(find_text(text, "\"", 3) == text.find('"', 3));
+  CHECK(find_text(text, "x", text.size() + 1) == std::string_view::npos);
+  CHECK(find_text({}, "x") == std::string_view::npos);
 }

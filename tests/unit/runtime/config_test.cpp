@@ -42,8 +42,14 @@ TEST_CASE("an unknown key is refused with file, line and the nearest right name"
 }
 
 TEST_CASE("a wrong type or value is refused with its line") {
-  CHECK(refusal("nodes:\n\n  count: many\n") == "local.yaml:3: \"nodes.count\" must be a integer, not \"many\"");
-  CHECK(refusal("nodes:\n  count: [1]\n") == "local.yaml:2: \"nodes.count\" must be a integer, not \"a list\"");
+  CHECK(refusal("nodes:\n\n  count: many\n") == "local.yaml:3: \"nodes.count\" must be an integer, not \"many\"");
+  CHECK(refusal("nodes:\n  count: [1]\n") == "local.yaml:2: \"nodes.count\" must be an integer, not a list");
+  CHECK(refusal("api_server:\n  extra_names: a\n") ==
+        "local.yaml:2: \"api_server.extra_names\" must be a list of strings, not \"a\"");
+  CHECK(refusal("api_server:\n  extra_names:\n    - a\n    - {b: c}\n") ==
+        "local.yaml:4: \"api_server.extra_names\" must be a list of strings, not a list of something else");
+  CHECK(refusal("api_server:\n  extra_names:\n").empty());
+  CHECK(refusal("data_dir: *nothing\n").starts_with("local.yaml:1: "));
   CHECK(refusal("nodes: 3\n") == "local.yaml:1: \"nodes\" must be a mapping");
   CHECK(refusal("nodes:\n  count: -1\n") == "local.yaml:2: \"nodes.count\" must be between 0 and 100000, not -1");
   CHECK(refusal("store:\n  backend: disk\n") ==

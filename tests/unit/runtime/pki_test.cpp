@@ -33,7 +33,7 @@ TEST_CASE("a cluster's certificates are made once and kept") {
   CHECK(first->admin.private_key == second->admin.private_key);
   CHECK(pki::names_covered(first->serving.certificate, {"localhost", "10.96.0.1"}));
   CHECK(!pki::names_covered(first->serving.certificate, {"10.96.0.2"}));
-  struct stat info{};
+  struct stat info {};
   REQUIRE(stat((dir.path + "/ca.key").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
 }

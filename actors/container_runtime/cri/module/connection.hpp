@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include <grpc/support/time.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
@@ -47,7 +48,9 @@ class connection {
     }
     auto one = std::make_unique<unary<Response>>();
     one->then = std::move(then);
-    if (limit.count() > 0) one->context.set_deadline(std::chrono::system_clock::now() + limit);
+    if (limit.count() > 0)
+      one->context.set_deadline(
+          gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(limit.count(), GPR_TIMESPAN)));
     grpc::TemplatedGenericStub<Request, Response> stub(channel_);
     one->reader = stub.PrepareUnaryCall(&one->context, method, request, &queue_);
     one->reader->StartCall();

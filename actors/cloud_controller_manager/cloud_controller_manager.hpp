@@ -1,0 +1,20 @@
+// The cloud controller manager: one supervised actor for each controller, all with the same provider.
+#pragma once
+
+#include <vector>
+
+#include "messages/api_server.hpp"
+#include "runtime/stable_ref.hpp"
+#include "runtime/supervisor.hpp"
+
+namespace troupe::cloud {
+
+struct manager_options {
+  runtime::stable_ref<api::api_server_actor> server;
+  bool nodes_answer = false;  // whether a service proxy answers at the nodes' addresses
+};
+
+/// The controllers as children of a supervisor "cloud_controller_manager", with the local provider.
+std::vector<runtime::child_spec> children(const manager_options& options);
+
+}  // namespace troupe::cloud

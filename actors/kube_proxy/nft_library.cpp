@@ -1,0 +1,67 @@
+// libnftables by dlopen.
+#include "actors/kube_proxy/nft_library.hpp"
+
+#include <dlfcn.h>
+
+#include <nftables/libnftables.h>
+
+namespace troupe::kube_proxy {
+namespace {
+
+struct functions {
+  decltype(&nft_ctx_new) make = nullptr;
+  decltype(&nft_ctx_free) free = nullptr;
+  decltype(&nft_ctx_buffer_error) buffer_error = nullptr;
+  decltype(&nft_ctx_get_error_buffer) error_buffer = nullptr;
+  decltype(&nft_run_cmd_from_buffer) run = nullptr;
+  std::string missing;
+};
+
+template <class Function>
+bool find(void* library, const char* name, Function& out) {
+  out = reinterpret_cast<Function>(dlsym(library, name));
+  return out != nullptr;
+}
+
+const functions& library() {
+  static const functions loaded = [] {
+    functions f;
+    void* handle = dlopen("libnftables.so.1", RTLD_NOW | RTLD_LOCAL);
+    bool all = handle && find(handle, "nft_ctx_new", f.make) && find(handle, "nft_ctx_free", f.free) &&
+               find(handle, "nft_ctx_buffer_error", f.buffer_error) &&
+               find(handle, "nft_ctx_get_error_buffer", f.error_buffer) &&
+               find(handle, "nft_run_cmd_from_buffer", f.run);
+    if (!all) f.missing = std::string("libnftables cannot be loaded (Debian: libnftables1): ") + dlerror();
+    return f;
+  }();
+  return loaded;
+}
+
+/// nft repeats the offending line below its message, which may be megabytes.
+std::string first_line(std::string text) {
+  auto end = text.find('\n');
+  if (end != std::string::npos) text.resize(end);
+  return text.empty() ? "nftables refused the transaction" : text;
+}
+
+class loaded_context final : public nft_context {
+ public:
+  loaded_context() : context_(library().make(NFT_CTX_DEFAULT)) { library().buffer_error(context_); }
+  ~loaded_context() override { library().free(context_); }
+  std::string run(const std::string& commands) override {
+    if (library().run(context_, commands.c_str()) == 0) return {};
+    return first_line(library().error_buffer(context_));
+  }
+
+ private:
+  nft_ctx* context_;
+};
+
+}  // namespace
+
+std::unique_ptr<nft_context> nft_context::open(std::string& error) {
+  error = library().missing;
+  return error.empty() ? std::make_unique<loaded_context>() : nullptr;
+}
+
+}  // namespace troupe::kube_proxy

@@ -1,0 +1,40 @@
+// The whole troupe as children of one root supervisor, wherever it runs: in a local cluster or in a simulation.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/api_server/api_server.hpp"
+#include "actors/store/store.hpp"
+#include "runtime/config.hpp"
+#include "runtime/metrics.hpp"
+#include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/machine.hpp"
+#include "runtime/supervisor.hpp"
+
+namespace troupe::runtime {
+
+/// What the surroundings give to the graph.
+struct surroundings {
+  store::options storage;
+  std::string authority;  // PEM of the cluster's authority, published as kube-root-ca.crt
+  api::options server;    // endpoint, hooks and addresses; references are filled in
+  std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
+  const machine* host = nullptr;          // what runs containers here; outlives the graph
+  metrics::registry* measured = nullptr;  // null: no metrics, and no kube_proxy that would report some
+};
+
+/// The troupe, not started yet: children of a supervisor "root", in order.
+struct made_graph {
+  stable_ref<store::store_actor> store;
+  stable_ref<api::api_server_actor> server;
+  std::shared_ptr<api::shared_state> shared;  // shared->ready() says whether the API is ready
+  std::vector<child_spec> children;
+};
+
+/// Puts store, api_server, controllers, scheduler, nodes and kube_proxy together, from the inside out.
+made_graph make_graph(caf::actor_system& system, const configuration& config, surroundings around);
+
+}  // namespace troupe::runtime

@@ -1,0 +1,18 @@
+// The machine's kube_proxy.
+#pragma once
+
+#include <optional>
+
+#include "messages/api_server.hpp"
+#include "runtime/config.hpp"
+#include "runtime/metrics.hpp"
+#include "runtime/placement/machine.hpp"
+#include "runtime/supervisor.hpp"
+
+namespace troupe::runtime {
+
+/// "kube_proxy", or nothing where the configuration wants none or this process may not have one; the log says why.
+std::optional<child_spec> proxy_child(const configuration& config, const machine& host,
+                                      const stable_ref<api::api_server_actor>& server, metrics::registry& measured);
+
+}  // namespace troupe::runtime
