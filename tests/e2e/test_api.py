@@ -58,7 +58,7 @@ def test_deprecated_kinds_say_so_when_read(hollow):
 
 
 @pytest.mark.parametrize("what", ["exec", "attach", "portforward", "resize", "ephemeralcontainers"])
-def test_what_is_not_built_refuses(hollow, kubectl, namespace, what):
+def test_what_is_not_built_refuses(hollow, namespace, what):
     hollow.kubectl("run", "p", "--image=localhost/x", "-n", namespace, check=False)
     patches = what in ("resize", "ephemeralcontainers")
     status, answer = call(hollow, "PATCH" if patches else "POST", f"/api/v1/namespaces/{namespace}/pods/p/{what}", {},
