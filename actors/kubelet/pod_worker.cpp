@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "actors/kubelet/environment.hpp"
+#include "actors/kubelet/operation_hop.hpp"
 #include "actors/kubelet/termination_message.hpp"
 #include "actors/kubelet/volumes.hpp"
 #include "runtime/api_session.hpp"
@@ -82,27 +83,16 @@ class worker final : public component<worker_actor> {
 
   void ask(container::operation what, replied on_done) {
     auto id = next_++;
-    if (recorder()) on_done = recorded(id, what, std::move(on_done));
+    if (recorder()) {
+      trace::hop made;
+      made.component = context_->runtime.name();
+      made.subject = state_.plan.namespace_name + "/" + state_.plan.name;
+      made.uid = uid_;
+      made.id = id;
+      on_done = recorded_operation(*this, what, std::move(made), std::move(on_done));
+    }
     replies_.emplace(id, std::move(on_done));
     send_to(context_->runtime.handle(), container::request{id, std::move(what)});
-  }
-
-  /// The runtime's operation as a hop of its own, once it has answered.
-  replied recorded(std::uint64_t id, const container::operation& what, replied on_done) {
-    auto name = std::visit([](const auto& one) { return trace::type_name<std::decay_t<decltype(one)>>(); }, what);
-    trace::hop made;
-    made.component = context_->runtime.name();
-    made.time_us = steady_now_us();
-    made.what = name;
-    made.subject = state_.plan.namespace_name + "/" + state_.plan.name;
-    made.uid = uid_;
-    made.id = id;
-    made.causes.push_back({"step", path(), last_step()});
-    return [this, made = std::move(made), on_done = std::move(on_done)](const container::reply& answer) mutable {
-      made.marks.emplace_back(answer.error.ok() ? "done" : "failed", steady_now_us());
-      recorder()->add(made);
-      on_done(answer);
-    };
   }
 
   void call(api::request request, answered on_done) {
