@@ -292,7 +292,8 @@ class worker final : public component<worker_actor> {
       if (!hosts.empty()) in.extra_mounts.push_back({"/etc/hosts", hosts, false, false, {}});
       if (!context_->simulated()) add_message_mount(**doc, in);
       auto config = build_container(**doc, context_->node, in);
-      if (config) {
+      if (config && !context_->simulated()) error = resolve_mounts(config->mounts, volume_paths_);
+      if (config && error.empty()) {
         if (sandbox_.uid.empty()) sandbox_ = build_sandbox(**doc, context_->node, state_.sandbox_attempt);
         return ask(container::create_container{e.sandbox_id, std::move(*config), sandbox_},
                    [this, name = e.container](const container::reply& r) {
@@ -301,7 +302,7 @@ class worker final : public component<worker_actor> {
                      feed(out);
                    });
       }
-      error = config.error().message;
+      if (!config) error = config.error().message;
     }
     feed(container_created{now(), {container::fault::invalid_argument, error}, true, e.container, {}});
   }

@@ -9,6 +9,7 @@
 
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "actors/kubelet/environment.hpp"
 #include "messages/views/core_v1.hpp"
@@ -177,6 +178,19 @@ std::string make_one(const volume_view& v, collector& c, const fs::path& at, std
   return {};
 }
 
+/// securityContext.fsGroup: the volume belongs to the group, which may write, and so does what is made in it.
+void give_to_group(const fs::path& at, std::int64_t group) {
+  auto give = [&](const fs::path& path, bool folder) {
+    struct stat about {};
+    if (lstat(path.c_str(), &about) != 0 || S_ISLNK(about.st_mode)) return;
+    if (lchown(path.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(group)) != 0) return;
+    chmod(path.c_str(), (about.st_mode & 07777) | (folder ? 02070u : 0060u));
+  };
+  std::error_code bad;
+  give(at, true);
+  for (auto& one : fs::recursive_directory_iterator(at, bad)) give(one.path(), one.is_directory(bad));
+}
+
 }  // namespace
 
 std::vector<reference> volume_references(const document& doc) {
@@ -211,9 +225,26 @@ std::string make_volumes(const document& doc, const node_facts& node, const env_
     } else if (bad.empty()) {
       auto at = fs::path(root) / std::string(pod.metadata().uid()) / "volumes" / name;
       bad = make_one(v, c, at, paths[name]);
+      auto security = pod.spec().security_context();
+      if (bad.empty() && security.has_fs_group() && !v.has_host_path()) give_to_group(at, security.fs_group());
     }
     if (!bad.empty()) return "MountVolume.SetUp failed for volume \"" + name + "\" : " + bad;
   }
+  return {};
+}
+
+std::string resolve_mounts(std::vector<container::mount>& mounts,
+                           const std::map<std::string, std::string>& volume_paths) {
+  std::error_code bad;
+  for (auto& one : mounts)
+    for (auto& [name, path] : volume_paths) {
+      if (path.empty() || !one.host_path.starts_with(path + "/")) continue;
+      auto whole = fs::weakly_canonical(path, bad).string();
+      auto part = fs::weakly_canonical(one.host_path, bad).string();
+      if (bad || (part != whole && !part.starts_with(whole + "/")))
+        return "failed to prepare subPath for volumeMount \"" + name + "\": it leads out of the volume";
+      one.host_path = part;
+    }
   return {};
 }
 

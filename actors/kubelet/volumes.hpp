@@ -19,6 +19,11 @@ std::vector<reference> volume_references(const document& pod);
 std::string make_volumes(const document& pod, const node_facts& node, const env_sources& sources,
                          const std::string& root, std::map<std::string, std::string>& paths);
 
+/// Mounts of a part of a volume (subPath) are replaced by what they lead to; the text says which one leads out of its
+/// volume: a container may have put a symbolic link there.
+std::string resolve_mounts(std::vector<container::mount>& mounts,
+                           const std::map<std::string, std::string>& volume_paths);
+
 /// The pod's /etc/hosts below its directory; empty when it uses the host's or there is no root.
 std::string make_hosts_file(const document& pod, const std::string& root, const std::vector<std::string>& pod_ips,
                             const std::string& cluster_domain);

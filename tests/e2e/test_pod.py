@@ -53,16 +53,22 @@ def test_watch_shows_the_pod_come_and_go(hollow, kubectl, namespace):
     tool = ROOT / "build" / "tools" / kubectl.version / "kubectl"
     watch = subprocess.Popen([tool, "--kubeconfig", hollow.kubeconfig, "get", "pods", "-n", namespace, "-o", "wide", "-w"],
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    lines = []
     try:
+        # A pod runs within milliseconds: it is made when the watch is known to be open.
+        kubectl("create", "-n", namespace, "-f", "-", stdin=POD.replace("name: nginx", "name: first", 1))
+        shown = watch.stdout.readline()
+        while not shown.startswith("first "):
+            lines.append(shown)
+            shown = watch.stdout.readline()
         kubectl("create", "-n", namespace, "-f", "-", stdin=POD)
         eventually(lambda: hollow.pod_running("nginx", namespace))
         kubectl("delete", "pod", "nginx", "-n", namespace)
     finally:
         eventually(lambda: True)
         watch.terminate()
-    lines = [line.split() for line in watch.stdout.read().splitlines()]
-    assert lines[0][:4] == ["NAME", "READY", "STATUS", "RESTARTS"]
-    states = [line[2] for line in lines[1:]]
+    assert lines[0].split()[:4] == ["NAME", "READY", "STATUS", "RESTARTS"]
+    states = [line.split()[2] for line in watch.stdout.read().splitlines() if line.startswith("nginx ")]
     assert states[0] == "Pending" and "Running" in states and "Terminating" in states
 
 

@@ -8,8 +8,11 @@ import time
 
 import pytest
 
-from conftest import TROUPE, Cluster, eventually
-from network import Pods, ask, need_root
+from conftest import TROUPE, Cluster, Sandbox, eventually, may_skip_root_tests
+from network import Pods, ask
+from test_containers import images, import_images, node_ready  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.skipif(may_skip_root_tests(), reason="packets and their filters take root")
 
 SERVICES = "/api/v1/namespaces/default/services"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
@@ -61,7 +64,6 @@ class ProxyCluster(Cluster):
 
 @pytest.fixture(scope="module")
 def network():
-    need_root()
     made = Pods()
     yield made
     made.close()
@@ -271,7 +273,6 @@ def test_what_is_measured(cluster):
 
 @pytest.fixture
 def own_network():
-    need_root()
     made = Pods()
     yield made
     made.close()
@@ -299,3 +300,71 @@ def test_without_the_right_there_is_no_proxy_and_the_log_says_so(own_network, tm
     assert "root/kube_proxy" not in {a["path"] for a in cluster.get("/debug/troupe/actors")["actors"]}
     assert cluster.stop() == 0
     assert cluster.log.read_text().count("kube_proxy.off") == 1
+
+
+def test_a_balanced_service_answers_at_the_nodes_address(own_network, tmp_path):
+    cluster = ProxyCluster(tmp_path, own_network)
+    cluster.arguments += ["--set", "cloud.provider=local"]
+    cluster.start()
+    cluster.service("balanced", "10.96.3.1", type="LoadBalancer")
+    cluster.endpoints("balanced", PODS)
+    ingress = eventually(lambda: cluster.get(f"{SERVICES}/balanced")["status"]["loadBalancer"]["ingress"])
+    node = cluster.get("/api/v1/nodes/hollow-0")["status"]["addresses"]
+    assert ingress[0]["ip"] == next(a["address"] for a in node if a["type"] == "InternalIP")
+    served(own_network.client, ingress[0]["ip"], 80, NAMES)
+    assert cluster.stop() == 0
+
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: main
+        image: localhost/busybox:1
+        command: [sh, -c, "mkdir /www && hostname > /www/index.html && exec httpd -f -p 8080 -h /www"]
+        ports: [{name: http, containerPort: 8080}]
+        readinessProbe: {tcpSocket: {port: http}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  selector: {app: web}
+  ports: [{port: 80, targetPort: http, nodePort: 30080}]
+"""
+
+
+def test_containers_behind_a_service(images, tmp_path):
+    sandbox = Sandbox()
+    try:
+        # A way out, as any machine has one: without it the host itself knows no way to a cluster address.
+        sandbox.run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "beyond")
+        sandbox.run("ip", "addr", "add", "192.0.2.1/24", "dev", "uplink")
+        for name in ("uplink", "beyond"):
+            sandbox.run("ip", "link", "set", name, "up")
+        sandbox.run("ip", "route", "add", "default", "via", "192.0.2.2")
+        cluster = Cluster(tmp_path, runtime="cri", sandbox=sandbox, extra=["--set", "nodes.name_prefix=node"]).start()
+        import_images(cluster, images)
+        eventually(lambda: node_ready(cluster), 30)
+        cluster.kubectl("create", "-f", "-", stdin=WEB)
+        cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        address = cluster.get("/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
+        names = {p["metadata"]["name"] for p in cluster.get("/api/v1/namespaces/default/pods")["items"]}
+        for where, port in ((address, 80), ("192.0.2.1", 30080)):
+            eventually(lambda: {sandbox.http(where, port)[1].strip() for _ in range(20)} == names)
+            counts = collections.Counter(sandbox.http(where, port)[1].strip() for _ in range(300))
+            assert set(counts) == names and all(59 <= n <= 141 for n in counts.values()), counts
+        cluster.kubectl("scale", "deployment/web", "--replicas=1")
+        eventually(lambda: len({sandbox.http(address, 80)[1] for _ in range(20)}) == 1, 30)
+        assert cluster.stop() == 0
+        assert "troupe" not in sandbox.run("nft", "list", "tables")
+    finally:
+        sandbox.close()

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "messages/document.hpp"
 #include "tests/actors/runtime/fixture.hpp"
 
 using namespace troupe;
