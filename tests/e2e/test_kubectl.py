@@ -14,7 +14,7 @@ class Shell:
         self.kubectl, self.namespace = kubectl, namespace
 
     def __call__(self, line, **options):
-        return self.kubectl(*line.split(), "-n", self.namespace, **options)
+        return self.kubectl("-n", self.namespace, *line.split(), **options)
 
     def says(self, line, expected, **options):
         assert self(line, **options) == expected

@@ -100,11 +100,15 @@ result<change_plan> plan_binding(const request& incoming, const request_context&
   return plan;
 }
 
+std::uint16_t budgets_resource() {
+  static const auto index = schema::find_resource("policy", "v1", "poddisruptionbudgets");
+  return index;
+}
+
 /// Disruption budgets that select the pod.
 std::vector<object_ptr> budgets_of(const object& pod, const request_view& view) {
-  static const auto budgets = schema::find_resource("policy", "v1", "poddisruptionbudgets");
   std::vector<object_ptr> out;
-  view.objects(budgets)->visit(pod.namespace_name, [&](const object_ptr& o) {
+  view.objects(budgets_resource())->visit(pod.namespace_name, [&](const object_ptr& o) {
     auto parsed = document::parse(o->json.view());
     if (!parsed) return true;
     auto* selector = parsed->root().find("spec", "selector");
@@ -218,9 +222,12 @@ answer_task evict_pod(request_host& host, const request& incoming, request_conte
     co_return bad_request("name in URL does not match name in Eviction object");
   auto options = delete_options_from(parsed->root().find("deleteOptions"));
   options.dry_run = options.dry_run || context.options.dry_run;
-  auto waiting = host.fresh(pods_resource());
-  status readable = co_await waiting;
-  if (!readable.ok()) co_return readable;
+  // A budget that was acknowledged before this request counts.
+  for (auto resource : {pods_resource(), budgets_resource()}) {
+    auto waiting = host.fresh(resource);
+    status readable = co_await waiting;
+    if (!readable.ok()) co_return readable;
+  }
   request_view view(host.slots());
   auto snapshot = view.objects(pods_resource());
   auto* pod = snapshot->find(context.namespace_name, context.name);

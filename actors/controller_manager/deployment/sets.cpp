@@ -118,7 +118,9 @@ std::int64_t rollout::total_replicas() const {
 
 std::int64_t rollout::total_available() const {
   std::int64_t sum = 0;
-  for (const auto& one : sets) sum += one->available;
+  // A set's status lags behind its size: pods beyond the size are on their way out and count no more. (Upstream counts
+  // them and may then take too many.)
+  for (const auto& one : sets) sum += std::min(one->available, one->replicas);
   return sum;
 }
 

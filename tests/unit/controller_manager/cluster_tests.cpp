@@ -158,7 +158,8 @@ TEST_CASE("a namespace is finalized only when nothing is left in it, pods first"
         core.written({"x", write->tag, {}, 0, nullptr, shared_bytes(R"({"items":)" + items + "}")}, on.caches);
   };
   answer_all(on.turn("x"), R"([{"metadata":{"name":"p"}}])");
-  CHECK(stage::writes(on.turn("x")).empty());  // waits for the pod
+  // Waits for the pod, and says so.
+  CHECK(stage::writes(on.turn("x")) == std::vector<std::string>{"PUT /api/v1/namespaces/x/status"});
   CHECK(stage::writes(on.turn("x")) == std::vector<std::string>{"DELETE /api/v1/namespaces/x/pods"});
   answer_all(on.turn("x"), "[]");
   CHECK(stage::writes(on.turn("x")).size() > 10);  // everything else is deleted
@@ -302,7 +303,7 @@ TEST_CASE("a claim that is being deleted goes when no pod uses it any more") {
          R"({"kind":"PersistentVolumeClaim","apiVersion":"v1","metadata":{"name":"c","namespace":"n","uid":"c-1",)"
          R"("deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["kubernetes.io/pvc-protection","a.example/x"]}})");
   on.put(
-      2,
+      1,
       R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"n","uid":"p-1"},"spec":{"nodeName":"a",)"
       R"("volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]}})");
   CHECK(stage::writes(on.turn("n/c")).empty());

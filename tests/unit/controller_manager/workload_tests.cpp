@@ -149,3 +149,26 @@ TEST_CASE("a rolling update keeps within surge and availability") {
   auto shrunk = stage::body(effects, "/replicasets/" + old_name);
   CHECK(text(shrunk, {"spec", "replicas"}) == "3");  // one may be missing
 }
+
+TEST_CASE("pods that a ReplicaSet is about to lose do not count as available") {
+  deployment_core core;
+  stage on(core);
+  auto sized = [&](document& set, const char* uid, std::int64_t replicas, std::int64_t available) {
+    set.set(*set.root().find("metadata"), "uid", uid);
+    set.set(*set.root().find("spec"), "replicas", replicas);
+    auto status = document::parse(R"({"replicas":)" + std::to_string(available) + R"(,"availableReplicas":)" +
+                                  std::to_string(available) + R"(,"observedGeneration":1})");
+    set.set(set.root(), "status", set.clone(status->root()));
+    on.put(1, to_json(set.root()));
+  };
+  on.put(0, deployment(4, "i:1"));
+  auto old_set = stage::body(on.turn("n/web"), "/replicasets");
+  sized(old_set, "rs-old", 4, 4);
+  on.put(0, deployment(4, "i:2"));
+  auto new_set = stage::body(on.turn("n/web"), "/replicasets");
+  // Half way: the old set has been made smaller, its status does not show it yet.
+  sized(old_set, "rs-old", 2, 3);
+  sized(new_set, "rs-new", 3, 2);
+  auto shrunk = stage::body(on.turn("n/web"), "/replicasets/" + text(old_set, {"metadata", "name"}));
+  CHECK(text(shrunk, {"spec", "replicas"}) == "1");  // not 0: one may be missing
+}
