@@ -19,7 +19,7 @@ struct script_options {
 std::string script_for(const batch& what, const script_options& options);
 /// The commands that remove the table, if it is there.
 std::string removal_script();
-/// "pick_3", "node_outside_2_10800s".
+/// "inside_3", "node_port_outside_2_10800s".
 std::string chain_name(const chain_id& id);
 
 }  // namespace troupe::kube_proxy
