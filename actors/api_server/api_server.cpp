@@ -64,6 +64,7 @@ made_api_server make_api_server(caf::actor_system& system, const std::string& pa
   shared->proxy = with.proxy;
   shared->stop_stream = with.stop_stream;
   shared->extra = with.extra;
+  shared->toleration_seconds = with.toleration_seconds;
   shared->server_address = (with.advertise_address.empty() ? "127.0.0.1" : with.advertise_address) + ":" +
                            std::to_string(with.advertise_port);
   auto children = cacher_children(system, path, *shared);

@@ -35,6 +35,7 @@ struct options {
   stream_stopper stop_stream;
   /// Further non-resource paths; may be empty.
   extra_paths extra;
+  std::int64_t toleration_seconds = 300;  // see shared_state
   /// HTTPS endpoint; null: no gateway (tests, simulation).
   std::shared_ptr<gateway::endpoint> endpoint;
 };

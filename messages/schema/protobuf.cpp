@@ -91,20 +91,6 @@ int wire_of(value_kind kind) {
   }
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    auto at = [&](std::size_t j) { return j < bytes.size() ? static_cast<std::uint8_t>(bytes[j]) : 0u; };
-    auto word = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-    out += digits[word >> 18];
-    out += digits[word >> 12 & 63];
-    out += i + 1 < bytes.size() ? digits[word >> 6 & 63] : '=';
-    out += i + 2 < bytes.size() ? digits[word & 63] : '=';
-  }
-  return out;
-}
-
 std::string time_text(std::int64_t seconds, std::int64_t nanos, bool micro) {
   auto when = static_cast<std::time_t>(seconds);
   std::tm parts{};
@@ -301,7 +287,7 @@ class decoder {
         doc.assign(target, bytes);
         return true;
       case value_kind::bytes:
-        doc.assign(target, std::string_view(base64(bytes)));
+        doc.assign(target, std::string_view(to_base64(bytes)));
         return true;
       case value_kind::time:
       case value_kind::micro_time:

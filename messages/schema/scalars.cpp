@@ -178,4 +178,17 @@ scalar_result normal_base64(std::string_view in) {
   return out;
 }
 
+std::string to_base64(std::string_view bytes) {
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    auto at = [&](std::size_t j) { return j < bytes.size() ? static_cast<std::uint8_t>(bytes[j]) : 0u; };
+    auto word = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
+    out += base64_letters[word >> 18];
+    out += base64_letters[word >> 12 & 63];
+    out += i + 1 < bytes.size() ? base64_letters[word >> 6 & 63] : '=';
+    out += i + 2 < bytes.size() ? base64_letters[word & 63] : '=';
+  }
+  return out;
+}
+
 }  // namespace troupe::schema

@@ -29,5 +29,7 @@ scalar_result normal_duration(std::string_view in);
 scalar_result normal_quantity(std::string_view in);
 /// Standard base64 with padding; line breaks are dropped.
 scalar_result normal_base64(std::string_view in);
+/// Bytes as standard base64 with padding.
+std::string to_base64(std::string_view bytes);
 
 }  // namespace troupe::schema

@@ -25,6 +25,7 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
   auto& server = around.server;
   server.store = out.store;
   server.self = out.server;
+  server.toleration_seconds = config.controllers.eviction_seconds;
   server.workers = static_cast<std::size_t>(config.api_server.workers);
   auto made = api::make_api_server(system, "root/api_server", server);
   out.shared = made.shared;

@@ -39,6 +39,7 @@ struct admission_request {
   document* object = nullptr;      // null on delete
   const object_source* others = nullptr;
   std::int64_t now_ms = 0;
+  std::int64_t toleration_seconds = 300;  // of nodes that are not ready or unreachable, where a pod says nothing
 
   bool is(std::string_view group, std::string_view plural) const {
     return info->group == group && info->plural == plural;

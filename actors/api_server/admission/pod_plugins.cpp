@@ -82,13 +82,13 @@ void keep_priority(const admission_request& request) {
     if (const node* old = get(before, field); old && !has(&spec, field)) doc.set(spec, field, doc.clone(*old));
 }
 
-void add_toleration(document& doc, node& tolerations, std::string_view key) {
+void add_toleration(document& doc, node& tolerations, std::string_view key, std::int64_t seconds) {
   node& toleration = doc.append(tolerations);
   doc.make_object(toleration);
   doc.set(toleration, "key", key);
   doc.set(toleration, "operator", "Exists");
   doc.set(toleration, "effect", "NoExecute");
-  doc.set(toleration, "tolerationSeconds", 300);
+  doc.set(toleration, "tolerationSeconds", seconds);
 }
 
 }  // namespace
@@ -156,8 +156,8 @@ status default_toleration_seconds(const admission_request& request) {
   if (has_not_ready && has_unreachable) return {};
   node& tolerations = doc.set(spec, "tolerations");
   if (!tolerations.is_array()) doc.make_array(tolerations);
-  if (!has_not_ready) add_toleration(doc, tolerations, not_ready);
-  if (!has_unreachable) add_toleration(doc, tolerations, unreachable);
+  if (!has_not_ready) add_toleration(doc, tolerations, not_ready, request.toleration_seconds);
+  if (!has_unreachable) add_toleration(doc, tolerations, unreachable, request.toleration_seconds);
   return {};
 }
 

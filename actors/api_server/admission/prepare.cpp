@@ -8,6 +8,7 @@
 #include "actors/api_server/defaults/defaults.hpp"
 #include "actors/api_server/validation/access.hpp"
 #include "actors/api_server/validation/quantities.hpp"
+#include "messages/schema/scalars.hpp"
 #include "messages/schema/schema.hpp"
 
 namespace troupe::api::rules {
@@ -139,6 +140,18 @@ void changed_daemon_set(std::string_view subresource, const node& previous, docu
   doc.set(annotations, key, std::string_view(std::to_string(generation)));
 }
 
+/// stringData is for writing only: its values become data, over those that are there (core/v1 Secret conversion).
+void new_secret(document& doc) {
+  if (!doc.root().find("stringData")) return;
+  node& data = object_member(doc, doc.root(), "data");
+  const node* plain = doc.root().find("stringData");  // the root may have grown
+  for (auto* one = plain->begin_members(); one != plain->end_members(); ++one)
+    doc.set(data, one->key, std::string_view(schema::to_base64(one->value.string())));
+  doc.remove(doc.root(), "stringData");
+}
+
+void changed_secret(std::string_view, const node&, document& doc) { new_secret(doc); }
+
 void changed_deployment(std::string_view subresource, const node& previous, document& doc) {
   if (subresource == "status") keep(doc, "metadata", "labels", previous);
 }
@@ -171,6 +184,7 @@ constexpr strategy_row rows[] = {
     {"core/v1.Pod", new_pod, changed_pod},
     {"core/v1.Node", keeps_status, nullptr},
     {"core/v1.Namespace", new_namespace, changed_namespace},
+    {"core/v1.Secret", new_secret, changed_secret},
     {"core/v1.Service", prepare_service_create, changed_service},
     {"core/v1.PersistentVolume", new_volume, nullptr},
     {"core/v1.PersistentVolumeClaim", new_claim, nullptr},

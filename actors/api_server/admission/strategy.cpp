@@ -55,6 +55,7 @@ rules::admission_request to_request(const admission_context& context, operation 
   out.object = object;
   out.others = &others;
   out.now_ms = context.request.now_ms;
+  out.toleration_seconds = context.toleration_seconds;
   return out;
 }
 

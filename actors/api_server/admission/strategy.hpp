@@ -41,10 +41,11 @@ struct admission_context {
   request_context& request;
   const cluster_view& cluster;
   authorizer& judge;
-  std::uint64_t random = 0;              // a fresh random number for allocators
-  std::vector<side_write> writes;        // out: see side_write
-  std::vector<std::string> taken;        // in: keys that an earlier attempt found taken
-  std::function<std::string()> new_uid;  // fresh uids for objects in `writes`
+  std::uint64_t random = 0;               // a fresh random number for allocators
+  std::vector<side_write> writes;         // out: see side_write
+  std::vector<std::string> taken;         // in: keys that an earlier attempt found taken
+  std::function<std::string()> new_uid;   // fresh uids for objects in `writes`
+  std::int64_t toleration_seconds = 300;  // see shared_state
 };
 
 enum class operation : std::uint8_t { create, update, delete_ };

@@ -93,6 +93,8 @@ class request_host {
   virtual authorizer& judge() = 0;
   virtual std::uint64_t steady_ms() = 0;
   virtual std::string new_uid() = 0;
+  /// See shared_state.
+  virtual std::int64_t toleration_seconds() const { return 300; }
   virtual std::uint64_t random() = 0;
   /// A lease that ends at least `ttl_seconds` from now, shared with other objects; 0 when there is none yet and none is
   /// to be waited for.

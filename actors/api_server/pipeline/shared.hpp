@@ -49,6 +49,9 @@ struct shared_state {
   stream_stopper stop_stream;
   extra_paths extra;
   std::string server_address;  // "127.0.0.1:6443", for /api
+  /// How long pods that say nothing tolerate a node that is not ready or unreachable; kube-apiserver's
+  /// --default-not-ready-toleration-seconds.
+  std::int64_t toleration_seconds = 300;
   std::atomic<std::uint64_t> watch_counter{0};
   /// The objects that every cluster has are there; requests of others than system:masters wait for that.
   std::atomic<bool> bootstrapped{false};

@@ -73,6 +73,7 @@ class worker final : public runtime::component<worker_actor>, private request_ho
   authorizer& judge() override { return judge_; }
   std::uint64_t steady_ms() override { return steady_now_us() / 1000; }
   std::string new_uid() override { return actor_context::new_uid(); }
+  std::int64_t toleration_seconds() const override { return options_.shared->toleration_seconds; }
   std::uint64_t random() override { return random_u64(); }
   std::int64_t shared_lease(std::int64_t ttl_seconds) override;
   void open_watch(std::uint16_t resource, cacher::open_watch order) override;

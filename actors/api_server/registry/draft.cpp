@@ -41,9 +41,10 @@ bool is_rbac(const request_context& context) { return context.group == "rbac.aut
 }  // namespace
 
 admission_context admission_for(const attempt& a) {
-  admission_context out{a.context, a.view, a.host.judge(), a.host.random(), {}, a.taken, {}};
+  admission_context out{a.context, a.view, a.host.judge(), a.host.random(), {}, a.taken, {}, 300};
   auto* host = &a.host;
   out.new_uid = [host] { return host->new_uid(); };
+  out.toleration_seconds = host->toleration_seconds();
   return out;
 }
 

@@ -50,6 +50,18 @@ TEST_CASE("eviction deletes, unless a budget forbids it") {
   CHECK(c.post(std::string(pods) + "/b/eviction", eviction("b")).code == 201);
 }
 
+TEST_CASE("a Secret's stringData becomes data") {
+  cluster c;
+  const std::string secrets = "/api/v1/namespaces/default/secrets";
+  auto made =
+      c.post(secrets, R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"data":{"a":"b2xk","k":"dg=="},)"
+                      R"("stringData":{"a":"new","b":"some text"}})");
+  CHECK(made.code == 201);
+  CHECK(at(made, "data") == R"({"a":"bmV3","b":"c29tZSB0ZXh0","k":"dg=="})");
+  CHECK(at(made, "stringData") == "");
+  CHECK(at(c.merge(secrets + "/s", R"({"stringData":{"b":"2"}})"), "data") == R"({"a":"bmV3","b":"Mg==","k":"dg=="})");
+}
+
 TEST_CASE("Events: both groups show the same objects, and they end after an hour") {
   cluster c;
   auto made = c.post("/api/v1/namespaces/default/events",
