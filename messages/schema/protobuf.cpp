@@ -8,6 +8,8 @@
 #include <ctime>
 #include <string>
 
+#include "messages/schema/scalars.hpp"
+
 namespace troupe::schema {
 namespace {
 
