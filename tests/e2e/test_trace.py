@@ -137,6 +137,7 @@ def test_reading_while_it_is_written(own_cluster):
     writer = threading.Thread(target=create)
     writer.start()
     try:
+        eventually(lambda: "root/scheduler" in trace("show", where).stdout)  # the recorder writes now and then
         for _ in range(8):
             shown = trace("show", where)
             assert "root/scheduler" in shown.stdout and "alternative" not in shown.stdout
