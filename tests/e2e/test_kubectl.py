@@ -227,3 +227,25 @@ def test_helm(hollow, namespace, tmp_path):
         assert replicas() == 2 and "tiny-0.1.0" in helm("list")
         helm("uninstall", "tiny")
         eventually(lambda: hollow.http("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/web")[0] == 404)
+
+
+LIST = """
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: one}
+- apiVersion: v1
+  kind: Secret
+  metadata: {name: two}
+  stringData: {a: b}
+"""
+
+
+def test_a_list_is_checked_and_made_item_by_item(kubectl, namespace):
+    made = kubectl("create", "-n", namespace, "-f", "-", stdin=LIST)
+    assert made.splitlines() == ["configmap/one created", "secret/two created"]
+    assert kubectl("get", "secret", "two", "-n", namespace, "-o", "jsonpath={.data.a}") == "Yg=="
+    wrong = kubectl("create", "-n", namespace, "-f", "-", stdin=LIST.replace("stringData", "strongData"), check=False)
+    assert wrong.returncode != 0 and 'unknown field "strongData"' in wrong.stderr

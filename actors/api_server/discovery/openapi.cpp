@@ -6,6 +6,7 @@
 #include "actors/api_server/discovery/cached_document.hpp"
 #include "actors/api_server/discovery/groups.hpp"
 #include "actors/api_server/discovery/openapi_paths.hpp"
+#include "actors/api_server/discovery/openapi_protobuf.hpp"
 #include "actors/api_server/discovery/version.hpp"
 
 namespace troupe::api {
@@ -76,6 +77,16 @@ nonresource_answer with_etag(const nonresource_request& request, const cached_do
   return out;
 }
 
+/// Clients that know the protobuf form ask for nothing else.
+nonresource_answer answer_v2_protobuf(const nonresource_request& request) {
+  if (request.accept.find("application/com.github.proto-openapi.spec.v2") == std::string_view::npos)
+    return {406, "application/json", {}, {}};
+  auto out = with_etag(request,
+                       document_once("openapi/v2 protobuf", [] { return openapi_v2_protobuf(openapi_v2_document()); }));
+  out.content_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+  return out;
+}
+
 nonresource_answer answer_version(const nonresource_request& request, const schema::group_version& gv) {
   cached_document document = v3_document(gv);
   std::string_view hash = query_value(request.query, "hash");
@@ -123,7 +134,7 @@ std::string openapi_v2_document() {
 nonresource_answer answer_openapi(const nonresource_request& request, std::string_view path) {
   if (path == "/openapi/v3") return with_etag(request, document_once("openapi/v3", index_text));
   if (path == "/openapi/v2") {
-    if (!takes_json(request.accept)) return {406, "application/json", {}, {}};
+    if (!takes_json(request.accept)) return answer_v2_protobuf(request);
     return with_etag(request, document_once("openapi/v2", openapi_v2_document));
   }
   constexpr std::string_view prefix = "/openapi/v3/";

@@ -8,7 +8,7 @@
 
 namespace troupe::api {
 
-/// /openapi/v2, /openapi/v3 and /openapi/v3/GROUP-VERSION; code 404 for other paths, 406 for v2 as protobuf only.
+/// /openapi/v2, /openapi/v3 and /openapi/v3/GROUP-VERSION; code 404 for other paths, 406 for a form that is not there.
 nonresource_answer answer_openapi(const nonresource_request& request, std::string_view path);
 
 /// The OpenAPI 3.0 document of a group-version; empty for an unknown one.

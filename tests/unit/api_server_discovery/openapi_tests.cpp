@@ -132,7 +132,16 @@ TEST_CASE("paths carry the operations and parameters that clients look for") {
 }
 
 TEST_CASE("v2 is JSON only") {
-  CHECK(get("/openapi/v2", {}, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf").code == 406);
+  nonresource_answer binary = get("/openapi/v2", {}, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf");
+  CHECK(binary.code == 200);
+  CHECK(binary.content_type == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+  // Document.swagger, then info.title: field 1 and field 2, lengths first.
+  CHECK(
+      binary.body.view().starts_with(std::string_view("\x0a\x03"
+                                                      "2.0\x12",
+                                                      6)));
+  CHECK(binary.body.view().find("io.k8s.api.core.v1.ConfigMap") != std::string_view::npos);
+  CHECK(get("/openapi/v2", {}, "application/xml").code == 406);
   nonresource_answer answer = get("/openapi/v2");
   CHECK(answer.code == 200);
   document v2 = parsed(answer.body.view());
