@@ -7,9 +7,10 @@
 #include <set>
 
 #include <arpa/inet.h>
-#include <dlfcn.h>
 
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+
+#include "actors/kube_proxy/shared_library.hpp"
 
 namespace troupe::kube_proxy {
 namespace {
@@ -26,23 +27,20 @@ struct functions {
   std::string missing;
 };
 
-template <class Function>
-bool find(void* library, const char* name, Function& out) {
-  out = reinterpret_cast<Function>(dlsym(library, name));
-  return out != nullptr;
-}
-
 const functions& library() {
   static const functions loaded = [] {
     functions f;
-    void* handle = dlopen("libnetfilter_conntrack.so.3", RTLD_NOW | RTLD_LOCAL);
-    bool all = handle && find(handle, "nfct_open", f.open) && find(handle, "nfct_close", f.close) &&
-               find(handle, "nfct_callback_register", f.on_entry) && find(handle, "nfct_query", f.query) &&
-               find(handle, "nfct_get_attr_u8", f.u8) && find(handle, "nfct_get_attr_u16", f.u16) &&
-               find(handle, "nfct_get_attr_u32", f.u32) && find(handle, "nfct_destroy", f.destroy);
-    if (!all)
-      f.missing =
-          std::string("libnetfilter_conntrack cannot be loaded (Debian: libnetfilter-conntrack3): ") + dlerror();
+    shared_library from("libnetfilter_conntrack.so.3",
+                        "libnetfilter_conntrack cannot be loaded (Debian: libnetfilter-conntrack3)");
+    from.find("nfct_open", f.open)
+        .find("nfct_close", f.close)
+        .find("nfct_callback_register", f.on_entry)
+        .find("nfct_query", f.query)
+        .find("nfct_get_attr_u8", f.u8)
+        .find("nfct_get_attr_u16", f.u16)
+        .find("nfct_get_attr_u32", f.u32)
+        .find("nfct_destroy", f.destroy);
+    f.missing = from.missing();
     return f;
   }();
   return loaded;

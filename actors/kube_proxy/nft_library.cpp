@@ -1,9 +1,9 @@
 // libnftables by dlopen.
 #include "actors/kube_proxy/nft_library.hpp"
 
-#include <dlfcn.h>
-
 #include <nftables/libnftables.h>
+
+#include "actors/kube_proxy/shared_library.hpp"
 
 namespace troupe::kube_proxy {
 namespace {
@@ -17,21 +17,16 @@ struct functions {
   std::string missing;
 };
 
-template <class Function>
-bool find(void* library, const char* name, Function& out) {
-  out = reinterpret_cast<Function>(dlsym(library, name));
-  return out != nullptr;
-}
-
 const functions& library() {
   static const functions loaded = [] {
     functions f;
-    void* handle = dlopen("libnftables.so.1", RTLD_NOW | RTLD_LOCAL);
-    bool all = handle && find(handle, "nft_ctx_new", f.make) && find(handle, "nft_ctx_free", f.free) &&
-               find(handle, "nft_ctx_buffer_error", f.buffer_error) &&
-               find(handle, "nft_ctx_get_error_buffer", f.error_buffer) &&
-               find(handle, "nft_run_cmd_from_buffer", f.run);
-    if (!all) f.missing = std::string("libnftables cannot be loaded (Debian: libnftables1): ") + dlerror();
+    shared_library from("libnftables.so.1", "libnftables cannot be loaded (Debian: libnftables1)");
+    from.find("nft_ctx_new", f.make)
+        .find("nft_ctx_free", f.free)
+        .find("nft_ctx_buffer_error", f.buffer_error)
+        .find("nft_ctx_get_error_buffer", f.error_buffer)
+        .find("nft_run_cmd_from_buffer", f.run);
+    f.missing = from.missing();
     return f;
   }();
   return loaded;
