@@ -34,7 +34,7 @@ struct made_graph {
   std::vector<child_spec> children;
 };
 
-/// Puts store, api_server, controllers, scheduler, nodes and kube_proxy together, from the inside out.
+/// Puts the whole troupe together, from the inside out: the store first, kube_proxy last.
 made_graph make_graph(caf::actor_system& system, const configuration& config, surroundings around);
 
 }  // namespace troupe::runtime

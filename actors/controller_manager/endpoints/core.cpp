@@ -1,7 +1,5 @@
 #include "actors/controller_manager/endpoints/core.hpp"
 
-#include <algorithm>
-
 #include "actors/controller_manager/common/owner.hpp"
 #include "actors/controller_manager/common/requests.hpp"
 #include "actors/controller_manager/endpointslice/slice.hpp"
@@ -29,21 +27,8 @@ subsets collect(const core_v1::service_view& service, const object& of, const la
                 const controller::caches::object_map& pods) {
   auto families = service.spec().ip_families();
   auto family = families.empty() ? std::string("IPv4") : std::string(families[0]);
-  subsets out;
-  auto prefix = std::string(of.namespace_name) + "/";
-  for (auto it = pods.lower_bound(prefix); it != pods.end() && it->first.starts_with(prefix); ++it) {
-    if (!selector.matches(*it->second)) continue;
-    auto content = decode(*it->second);
-    core_v1::pod_view pod(content);
-    slice_endpoint made;
-    if (!endpoint_of(pod, service, family, made) || !counts(made, service)) continue;
-    auto ports = ports_of(pod, service);
-    if (ports.empty() && !service.spec().ports().empty()) continue;
-    out[std::move(ports)].push_back(std::move(made));
-  }
-  for (auto& [ports, list] : out)
-    std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
-  return out;
+  return endpoints_by_ports(service, of, selector, family, pods,
+                            [&](const slice_endpoint& one) { return counts(one, service); });
 }
 
 void add_address(core_v1::endpoint_address_view to, const slice_endpoint& one) {

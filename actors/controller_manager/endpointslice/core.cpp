@@ -47,23 +47,10 @@ std::vector<std::string> families(const core_v1::service_view& service) {
 std::vector<endpoint_group> group_endpoints(const core_v1::service_view& service, const object& of,
                                             const label_matcher& selector, std::string_view family,
                                             const controller::caches::object_map& pods) {
-  std::map<std::vector<slice_port>, std::vector<slice_endpoint>> groups;
-  auto prefix = std::string(of.namespace_name) + "/";
-  for (auto it = pods.lower_bound(prefix); it != pods.end() && it->first.starts_with(prefix); ++it) {
-    if (!selector.matches(*it->second)) continue;
-    auto content = decode(*it->second);
-    core_v1::pod_view pod(content);
-    slice_endpoint made;
-    if (!endpoint_of(pod, service, family, made)) continue;
-    auto ports = ports_of(pod, service);
-    if (ports.empty() && !service.spec().ports().empty()) continue;
-    groups[std::move(ports)].push_back(std::move(made));
-  }
   std::vector<endpoint_group> out;
-  for (auto& [ports, endpoints] : groups) {
-    std::sort(endpoints.begin(), endpoints.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
+  for (auto& [ports, endpoints] :
+       endpoints_by_ports(service, of, selector, family, pods, [](const slice_endpoint&) { return true; }))
     out.push_back({ports, std::move(endpoints)});
-  }
   // A Service without pods still has one slice.
   if (out.empty()) out.push_back({});
   return out;

@@ -1,6 +1,6 @@
 #include "actors/controller_manager/endpointslice/slice.hpp"
 
-#include <map>
+#include <algorithm>
 
 #include "actors/controller_manager/common/owner.hpp"
 #include "messages/views/discovery_v1.hpp"
@@ -64,6 +64,26 @@ std::vector<slice_port> ports_of(const core_v1::pod_view& pod, const core_v1::se
       made.port = target->integer();
     if (made.port > 0) out.push_back(std::move(made));
   }
+  return out;
+}
+
+std::map<std::vector<slice_port>, std::vector<slice_endpoint>> endpoints_by_ports(
+    const core_v1::service_view& service, const object& of, const label_matcher& selector, std::string_view family,
+    const controller::caches::object_map& pods, const std::function<bool(const slice_endpoint&)>& counts) {
+  std::map<std::vector<slice_port>, std::vector<slice_endpoint>> out;
+  auto prefix = std::string(of.namespace_name) + "/";
+  for (auto it = pods.lower_bound(prefix); it != pods.end() && it->first.starts_with(prefix); ++it) {
+    if (!selector.matches(*it->second)) continue;
+    auto content = decode(*it->second);
+    core_v1::pod_view pod(content);
+    slice_endpoint made;
+    if (!endpoint_of(pod, service, family, made) || !counts(made)) continue;
+    auto ports = ports_of(pod, service);
+    if (ports.empty() && !service.spec().ports().empty()) continue;
+    out[std::move(ports)].push_back(std::move(made));
+  }
+  for (auto& [ports, list] : out)
+    std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
   return out;
 }
 

@@ -2,9 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "actors/controller_manager/common/selector.hpp"
+#include "messages/controller.hpp"
 #include "messages/object.hpp"
 #include "messages/views/core_v1.hpp"
 
@@ -35,6 +39,11 @@ bool endpoint_of(const core_v1::pod_view& pod, const core_v1::service_view& serv
                  slice_endpoint& out);
 /// The Service's ports as this pod serves them; named target ports that it lacks are left out.
 std::vector<slice_port> ports_of(const core_v1::pod_view& pod, const core_v1::service_view& service);
+
+/// All pods that the selector matches and `counts` accepts, grouped by equal ports and sorted by address.
+std::map<std::vector<slice_port>, std::vector<slice_endpoint>> endpoints_by_ports(
+    const core_v1::service_view& service, const object& of, const label_matcher& selector, std::string_view family,
+    const controller::caches::object_map& pods, const std::function<bool(const slice_endpoint&)>& counts);
 
 /// The JSON of a slice. `name` empty: a new one by generateName.
 std::string slice_json(const object& service, const core_v1::service_view& view, std::string_view family,
