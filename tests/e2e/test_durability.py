@@ -102,7 +102,9 @@ def test_every_write_is_synced_before_it_is_acknowledged(own_cluster):
             marks.append(name)
     client.close()
     assert cluster.stop() == 0
-    eventually(lambda: f"{cluster.process.pid} +++ exited" in trace.read_text(errors="replace"))
+    # strace pads short process ids with blanks.
+    ended = re.compile(rf"^{cluster.process.pid} +\+\+\+ exited", re.MULTILINE)
+    eventually(lambda: ended.search(trace.read_text(errors="replace")))
     with open(trace, errors="replace") as lines:
         assert judge_trace(lines, client.local_port, marks) == len(marks)
 
