@@ -1,5 +1,4 @@
 // Volume mounts and block devices of a container.
-#include <algorithm>
 #include <vector>
 
 #include "actors/api_server/validation/pod_rules.hpp"
