@@ -20,7 +20,7 @@ std::array<std::uint64_t, urgency_count> turns_of(fair_turns& turns, std::size_t
   for (std::size_t i = 0; i < count; ++i) {
     auto which = turns.next(waiting);
     ++got[which];
-    turns.used(which, 1'000'000);
+    turns.used(which, 1'200'000);
   }
   return got;
 }
