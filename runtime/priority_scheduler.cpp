@@ -4,12 +4,11 @@
 #include <algorithm>
 #include <chrono>
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <caf/detail/set_thread_name.hpp>
 #include <caf/logger.hpp>
 #include <caf/scheduled_actor.hpp>
+
+#include "runtime/background_thread.hpp"
 
 namespace troupe::runtime {
 
@@ -21,9 +20,6 @@ constexpr int reporting_flag = 0x40000000;
 
 // Messages an actor may handle before others get their turn: few for those that may wait, since nobody is interrupted.
 constexpr std::array<std::size_t, urgency_count> throughput{100, 20, 4};
-
-// Of the threads of what is not serving: a sixth of what the kernel gives the others, when both want all.
-constexpr int components_nice = 8;
 
 std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
@@ -62,8 +58,8 @@ std::size_t fair_turns::next(const std::array<bool, urgency_count>& waiting) con
 /// One thread that runs actors.
 class priority_scheduler::worker final : public caf::execution_unit {
  public:
-  worker(priority_scheduler& owner, pool& from, int nice)
-      : execution_unit(&owner.system()), owner_(owner), pool_(from), nice_(nice) {
+  worker(priority_scheduler& owner, pool& from, bool serves)
+      : execution_unit(&owner.system()), owner_(owner), pool_(from), serves_(serves) {
     thread_ = std::thread([this] { live(); });
   }
   void join() { thread_.join(); }
@@ -72,10 +68,8 @@ class priority_scheduler::worker final : public caf::execution_unit {
  private:
   void live() {
     CAF_SET_LOGGER_SYS(&system());
-    caf::detail::set_thread_name(nice_ == 0 ? "serving" : "components");
-    // On Linux a nice value is a thread's own, and may always be raised.
-    auto self = static_cast<id_t>(gettid());
-    if (nice_ != 0) setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + nice_);
+    caf::detail::set_thread_name(serves_ ? "serving" : "components");
+    if (!serves_) yield_to_serving();
     system().thread_started();
     std::size_t which = 0;
     std::uint64_t spent = 0;
@@ -93,7 +87,7 @@ class priority_scheduler::worker final : public caf::execution_unit {
 
   priority_scheduler& owner_;
   pool& pool_;
-  const int nice_;
+  const bool serves_;
   std::thread thread_;
 };
 
@@ -133,8 +127,8 @@ caf::resumable* priority_scheduler::pool::take(std::size_t& which, std::uint64_t
   return nullptr;
 }
 
-void priority_scheduler::pool::start(priority_scheduler& owner, std::size_t threads, int nice) {
-  for (std::size_t i = 0; i < threads; ++i) workers_.push_back(std::make_unique<worker>(owner, *this, nice));
+void priority_scheduler::pool::start(priority_scheduler& owner, std::size_t threads, bool serves) {
+  for (std::size_t i = 0; i < threads; ++i) workers_.push_back(std::make_unique<worker>(owner, *this, serves));
 }
 
 void priority_scheduler::pool::stop() {
@@ -163,8 +157,8 @@ void priority_scheduler::enqueue(caf::resumable* job) {
 }
 
 void priority_scheduler::start() {
-  front_.start(*this, num_workers(), 0);
-  back_.start(*this, num_workers(), components_nice);
+  front_.start(*this, num_workers(), true);
+  back_.start(*this, num_workers(), false);
   clock_thread_ = std::thread([this] { run_clock(); });
   abstract_coordinator::start();
 }

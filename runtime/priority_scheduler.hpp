@@ -5,7 +5,7 @@
 // priority and fairness (KEP-1040), where each priority level has its share of the seats.
 //
 // What clients wait for has threads of its own, as many as there are cores. The others have as many again, which the
-// kernel gives less of the processor while the first are busy (a higher nice value): what serves a client starts at
+// kernel gives less of the processor while the first are busy (background_thread.hpp): what serves a client starts at
 // once, also when the others have more to do than fits. Among the others each class has a weight: its clock runs by the
 // time its actors use divided by the weight, and the class with actors waiting whose clock is least goes next. A class
 // that had nothing to do starts at the others' clock: it saves nothing up, but is served at once.
@@ -74,7 +74,7 @@ class priority_scheduler final : public caf::scheduler::abstract_coordinator {
     /// Waits for work; null when the scheduler stops. `which` comes with the class of the worker's last job, which took
     /// `spent_ns`, and leaves with that of the next.
     caf::resumable* take(std::size_t& which, std::uint64_t spent_ns);
-    void start(priority_scheduler& owner, std::size_t threads, int nice);
+    void start(priority_scheduler& owner, std::size_t threads, bool serves);
     /// Ends the threads and gives back what still waits.
     void stop();
 
