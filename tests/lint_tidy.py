@@ -22,13 +22,23 @@ tidy = build / "tidy"
 
 def write_database():
     """The build's commands as clang can read them: without GCC's precompiled headers. Returns each file's object file."""
-    commands = json.loads((build / "compile_commands.json").read_text())
-    for command in commands:
-        text = re.sub(r"-Winvalid-pch|-include \S+cmake_pch\.hxx", "", command["command"])
-        command["command"] = text[text.index("/usr/bin/c++"):] if "/usr/bin/c++" in text else text
+    commands = []
+    for command in json.loads((build / "compile_commands.json").read_text()):
+        text = re.sub(r"-Winvalid-pch|--param=\S+|-include \S+cmake_pch\.hxx", "", command["command"])
+        text = text[text.index("/usr/bin/c++"):] if "/usr/bin/c++" in text else text
+        compiled = command["file"]
+        commands += [command | {"command": text.replace(compiled, file), "file": file} for file in sources_in(compiled)]
     tidy.mkdir(exist_ok=True)
     (tidy / "compile_commands.json").write_text(json.dumps(commands))
     return {pathlib.Path(c["file"]).resolve(): re.search(r" -o (\S+) ", c["command"])[1] for c in commands}
+
+
+def sources_in(compiled):
+    """The sources that a compiled file stands for: itself, or those that a file of a unity build includes."""
+    path = pathlib.Path(compiled)
+    if "Unity" not in path.parts:
+        return [compiled]
+    return re.findall(r'#include "(\S+\.cpp)"', path.read_text())
 
 
 def dependencies():
