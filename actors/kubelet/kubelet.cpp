@@ -40,7 +40,7 @@ class kubelet_shell final : public component<local_kubelet> {
   behavior_type make_behavior() override {
     context_ = make_context();
     {
-      spawn_scope scope(path() + "/pods", incarnation());
+      spawn_scope scope(path() + "/pods", incarnation(), urgency::reporting);
       supervisor_options limits;
       limits.max_restarts = 1000;  // one bad pod must not end the others
       workers_ = spawn_supervisor(system(), "pods", {}, limits);
@@ -201,7 +201,7 @@ class kubelet_shell final : public component<local_kubelet> {
   void on_api_call(const api_call& m) {
     auto worker = caf::actor_cast<caf::actor_addr>(current_sender());
     if (auto* by = m.step > 0 ? context_of(current_sender()) : nullptr) session_.attribute(by->path(), m.step);
-    session_.call(m.request, [this, worker, token = m.token](const api::response& answer) {
+    session_.call_at(urgency::reporting, m.request, [this, worker, token = m.token](const api::response& answer) {
       if (auto alive = caf::actor_cast<caf::strong_actor_ptr>(worker)) send_to(alive, api_answer{token, answer});
     });
   }
