@@ -72,6 +72,9 @@ struct response {
   TROUPE_MESSAGE(response, id, code, content_type, headers, body, revision, error, watch_id, format, table_options)
 };
 
+/// The HTTP code of an answer, whichever member tells it.
+inline std::uint16_t code_of(const response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
+
 enum class event_type : std::uint8_t { added, modified, deleted, bookmark };
 
 /// One watch event. For `deleted` the object is its last state with the deletion's revision. A bookmark has no object.

@@ -21,8 +21,6 @@ using namespace runtime;
 constexpr double events_per_second = 50;
 constexpr double event_burst = 100;
 
-std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
-
 class kubelet_shell final : public component<local_kubelet> {
  public:
   kubelet_shell(caf::actor_config& settings, kubelet_options options)
