@@ -7,8 +7,8 @@
 
 namespace troupe {
 
-/// The decimal number that is the whole text, with "-" before it if the type is signed; nothing when it is anything else
-/// or too large for the type.
+/// The decimal number that is the whole text, with "-" before it if the type is signed; nothing when it is anything
+/// else or too large for the type.
 template <class Number>
 std::optional<Number> number_in(std::string_view text) {
   Number out{};
