@@ -77,13 +77,12 @@ class instrumented : public Base, public actor_context {
   };
 
   caf::error failed(std::exception_ptr& thrown) const {
-    std::string why;
+    std::string why = "unknown exception";
     try {
       std::rethrow_exception(thrown);
     } catch (const std::exception& known) {
       why = known.what();
     } catch (...) {
-      why = "unknown exception";
     }
     log(log_level::warn, "component.crashed", why);
     return caf::make_error(caf::sec::runtime_error, why);
