@@ -1,145 +1,72 @@
-// See log_relay.hpp.
-#include "runtime/placement/log_relay.hpp"
+// See node_relay.hpp.
+#include "runtime/placement/node_relay.hpp"
 
-#include <charconv>
+#include <utility>
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 
 namespace troupe::runtime {
-namespace {
 
-std::string option(const api::node_request& asked, std::string_view name) {
-  for (const auto& [key, value] : asked.options)
-    if (key == name) return value;
-  return {};
+node_relay::node_relay(caf::actor_config& settings) : component(settings, "node_relay") {
+  set_down_handler([this](const caf::down_msg& down) {
+    peers_.gone(down.source);
+    logs_.on_down(down.source);
+    streams_.on_down(down.source);
+  });
 }
 
-bool flag(const api::node_request& asked, std::string_view name) {
-  auto value = option(asked, name);
-  return value == "true" || value == "1";
-}
-
-std::int64_t number(const api::node_request& asked, std::string_view name, std::int64_t fallback) {
-  auto text = option(asked, name);
-  std::from_chars(text.data(), text.data() + text.size(), fallback);
-  return fallback;
-}
-
-}  // namespace
-
-void kubelet_directory::add(const std::string& node, stable_ref<kubelet::kubelet_actor> kubelet) {
-  std::lock_guard guard(mutex_);
-  kubelets_[node] = std::move(kubelet);
-}
-
-stable_ref<kubelet::kubelet_actor> kubelet_directory::find(const std::string& node) const {
-  std::lock_guard guard(mutex_);
-  auto found = kubelets_.find(node);
-  return found == kubelets_.end() ? stable_ref<kubelet::kubelet_actor>() : found->second;
-}
-
-log_relay::behavior_type log_relay::make_behavior() {
-  return {[this](const relay_request& what) { begin(what); },
-          [this](const relay_stop& what) {
-            // The next chunk finds nobody and tells its sender to stop.
-            std::erase_if(streams_, [&](const auto& one) { return one.second.watch_id == what.watch_id; });
+node_relay::behavior_type node_relay::make_behavior() {
+  return {[this](const relay_request& m) {
+            if (m.asked.subresource == "log")
+              logs_.open(m);
+            else
+              streams_.open(m);
           },
-          [this](const container::log_chunk& chunk) { pass_on(chunk); }};
+          [this](const relay_stop& m) { logs_.stop(m.watch_id); },
+          [this](const stream::log_taken& m) { logs_.taken(m.watch_id); },
+          [this](const container::log_chunk& m) { logs_.pass_on(current_sender(), m); },
+          [this](const stream::opened& m) { streams_.on_opened(current_sender(), m); },
+          [this](const stream::connect& m) { streams_.on_connect(current_sender(), m); },
+          [this](const stream::chunk& m) { streams_.on_chunk(current_sender(), m); },
+          [this](const stream::credit& m) { streams_.on_credit(current_sender(), m); },
+          [this](const stream::close& m) { streams_.on_close(current_sender(), m); },
+          [this](const stream::closed& m) { streams_.on_closed(current_sender(), m); }};
 }
 
-bool log_relay::cleanup(caf::error&& why, caf::execution_unit* where) {
-  for (const auto& [id, to] : streams_) {
-    if (!to.answered) {
-      refuse(to, {container::fault::unavailable, "the log was cut off by a failure inside the server"});
-      continue;
-    }
-    api::watch_delivery delivery;
-    auto& batch = delivery.batches.emplace_back();
-    batch.watch_id = to.watch_id;
-    batch.closed = true;
-    send_to(to.client, std::move(delivery));
-  }
-  streams_.clear();
+bool node_relay::cleanup(caf::error&& why, caf::execution_unit* where) {
+  logs_.end_all();
+  streams_.end_all();
   return component::cleanup(std::move(why), where);
 }
 
-void log_relay::begin(const relay_request& what) {
-  const auto& asked = what.asked;
-  auto id = next_++;
-  streams_[id] = {asked.id, asked.client, id << 16 | 0xffff, false};
-  kubelet::read_pod_log order;
-  order.id = id;
-  order.namespace_name = asked.pod->namespace_name;
-  order.pod = asked.pod->name;
-  order.container = asked.container;
-  order.previous = flag(asked, "previous");
-  order.follow = flag(asked, "follow");
-  order.timestamps = flag(asked, "timestamps");
-  order.tail_lines = number(asked, "tailLines", -1);
-  order.limit_bytes = number(asked, "limitBytes", 0);
-  if (auto seconds = number(asked, "sinceSeconds", 0); seconds > 0)
-    order.since_ns = (static_cast<std::int64_t>(wall_now_ms()) - seconds * 1000) * 1'000'000;
-  send_to(what.kubelet.handle(), std::move(order));
-}
-
-void log_relay::pass_on(const container::log_chunk& chunk) {
-  auto source = caf::actor_cast<container::runtime_actor>(current_sender());
-  auto found = streams_.find(chunk.id);
-  if (found == streams_.end()) {
-    if (!chunk.end) send_to(source, container::log_more{chunk.id, true});
-    return;
-  }
-  auto& to = found->second;
-  if (!to.answered && !chunk.error.ok()) {
-    refuse(to, chunk.error);
-    streams_.erase(found);
-    return;
-  }
-  if (!to.answered) {
-    to.answered = true;
-    api::response head;
-    head.id = to.request_id;
-    head.content_type = "text/plain";
-    head.watch_id = to.watch_id;
-    head.format = api::watch_format::raw;
-    send_to(to.client, std::move(head));
-  }
-  api::watch_delivery delivery;
-  auto& batch = delivery.batches.emplace_back();
-  batch.watch_id = to.watch_id;
-  batch.raw = chunk.data;
-  batch.closed = chunk.end;
-  send_to(to.client, std::move(delivery));
-  if (chunk.end)
-    streams_.erase(found);
-  else
-    send_to(source, container::log_more{chunk.id, false});
-}
-
-void log_relay::refuse(const stream& to, const container::failure& why) {
-  auto what = why.code == container::fault::not_found     ? make_status(reason::not_found, why.message)
-              : why.code == container::fault::unavailable ? make_status(reason::service_unavailable, why.message)
-                                                          : bad_request(why.message);
+api::response refusal(std::uint64_t request_id, const container::failure& why) {
+  auto what = why.code == container::fault::not_found       ? make_status(reason::not_found, why.message)
+              : why.code == container::fault::unavailable   ? make_status(reason::service_unavailable, why.message)
+              : why.code == container::fault::unimplemented ? make_status(reason::not_implemented, why.message)
+              : why.code == container::fault::unknown       ? internal_error(why.message)
+                                                            : bad_request(why.message);
   api::response answer;
-  answer.id = to.request_id;
+  answer.id = request_id;
   answer.code = what.code;
   answer.error = what;
   answer.body.emplace_back(shared_bytes(to_json(what)));
-  send_to(to.client, std::move(answer));
+  return answer;
 }
 
-api::node_proxy make_node_proxy(log_relay_actor relay, std::shared_ptr<kubelet_directory> kubelets) {
-  return [relay, kubelets](api::node_request asked) {
+api::node_proxy make_node_proxy(const stream::relay_actor& relay, std::shared_ptr<kubelet_directory> kubelets) {
+  return [relay = caf::actor_cast<node_relay_actor>(relay), kubelets](api::node_request asked) {
     auto kubelet = kubelets->find(asked.node_name);
-    if (asked.subresource != "log" || !kubelet) return false;
+    if (!kubelet) return false;
     caf::anon_send(relay, relay_request{std::move(asked), std::move(kubelet)});
     return true;
   };
 }
 
-api::stream_stopper make_stream_stopper(log_relay_actor relay) {
-  return [relay](std::uint64_t watch_id) { caf::anon_send(relay, relay_stop{watch_id}); };
+api::stream_stopper make_stream_stopper(const stream::relay_actor& relay) {
+  return [relay = caf::actor_cast<node_relay_actor>(relay)](std::uint64_t watch_id) {
+    caf::anon_send(relay, relay_stop{watch_id});
+  };
 }
 
 }  // namespace troupe::runtime
