@@ -98,11 +98,11 @@ class upgraded final : private wire::websocket_sink, private client_side {
   const std::uint64_t stream_id_;
   stream_port& port_;
   wire::websocket_decoder decoder_{*this};
-  std::unique_ptr<dialect_speaker> speaker_;
   std::deque<piece_out> queue_;
   std::size_t queued_ = 0;  // bytes
   bool ending_ = false;
   std::uint64_t pong_due_us_ = 0;
+  std::unique_ptr<dialect_speaker> speaker_;  // may speak as soon as it is made: behind all that this takes
 };
 
 }  // namespace troupe::gateway

@@ -98,6 +98,13 @@ std::string spdy(const std::string& target, const std::string& protocols) {
          "Content-Length: 0\r\n\r\n";
 }
 
+/// Frames in this order: what makes them shares the state of their compression.
+std::string joined(std::initializer_list<std::string> frames) {
+  std::string out;
+  for (auto& one : frames) out += one;
+  return out;
+}
+
 constexpr const char* exec_target = "/api/v1/namespaces/n/pods/p/exec?command=sh&stdin=true&stdout=true&stderr=true";
 constexpr const char* forward_target = "/api/v1/namespaces/n/pods/p/portforward";
 
@@ -283,14 +290,14 @@ TEST_CASE("spdy: exec by its streams; what comes before they are there waits for
   upgraded near({dialect::spdy_exec, "v4.channel.k8s.io", ""}, exec_target, session, far);
   spdy_client client;
   near.speaker().on_chunk(chunk(channel::output, "early"));
-  near.receive(client.stream(1, {{"streamtype", "error"}}) + client.stream(3, {{"streamtype", "stdin"}}));
+  near.receive(joined({client.stream(1, {{"streamtype", "error"}}), client.stream(3, {{"streamtype", "stdin"}})}));
   CHECK(client.hear(all_of(near)) == "reply 1;reply 3;");
   near.receive(client.data(3, "in") + client.data(3, "", true));
   CHECK(far.log == "0/0:in;0/0: end;");
   near.speaker().on_chunk(chunk(channel::outcome, "{}"));
   near.speaker().on_closed({session, {}});
   CHECK_FALSE(near.finished());
-  near.receive(client.stream(5, {{"streamtype", "stdout"}}) + client.stream(7, {{"streamtype", "stderr"}}));
+  near.receive(joined({client.stream(5, {{"streamtype", "stdout"}}), client.stream(7, {{"streamtype", "stderr"}})}));
   CHECK(client.hear(all_of(near)) == "1:{};reply 5;5:early;reply 7;5: fin;7: fin;1: fin;");
   CHECK(near.finished());
   CHECK(far.credit == 7);
@@ -300,8 +307,8 @@ TEST_CASE("spdy: streams nobody knows are refused, and clients that make none ar
   container_end far;
   upgraded near({dialect::spdy_exec, "v4.channel.k8s.io", ""}, exec_target, session, far);
   spdy_client client;
-  near.receive(client.stream(1, {{"streamtype", "bogus"}}) + client.stream(3, {{"streamtype", "error"}}) +
-               client.stream(5, {{"streamtype", "error"}}));
+  near.receive(joined({client.stream(1, {{"streamtype", "bogus"}}), client.stream(3, {{"streamtype", "error"}}),
+                       client.stream(5, {{"streamtype", "error"}})}));
   CHECK(client.hear(all_of(near)) == "reset 1;reply 3;reset 5;");
   near.tick(1'000'000);
   CHECK_FALSE(near.finished());
@@ -314,9 +321,9 @@ TEST_CASE("tunnel: kubectl's port-forward, two connections at once") {
   upgraded near({dialect::tunnel, "SPDY/3.1+portforward.k8s.io", "accept"}, forward_target, session, far);
   spdy_client client;
   auto pair_of = [&](std::uint32_t id, const std::string& port, const std::string& request) {
-    return client.stream(id, {{"streamtype", "error"}, {"port", port}, {"requestid", request}}) +
-           client.data(id, "", true) +
-           client.stream(id + 2, {{"streamtype", "data"}, {"port", port}, {"requestid", request}});
+    return joined({client.stream(id, {{"streamtype", "error"}, {"port", port}, {"requestid", request}}),
+                   client.data(id, "", true),
+                   client.stream(id + 2, {{"streamtype", "data"}, {"port", port}, {"requestid", request}})});
   };
   auto heard = [&] {
     std::string wire;
@@ -350,7 +357,7 @@ TEST_CASE("tunnel: a reset ends its connection, a half-closed one goes on") {
   spdy_client client;
   wire::spdy_headers error{{"streamtype", "error"}, {"port", "80"}, {"requestid", "7"}};
   wire::spdy_headers data{{"streamtype", "data"}, {"port", "80"}, {"requestid", "7"}};
-  near.receive(client.stream(1, error) + client.stream(3, data) + client.data(3, "all", true));
+  near.receive(joined({client.stream(1, error), client.stream(3, data), client.data(3, "all", true)}));
   CHECK(far.log == "connect 1 to 80;1/0:all end;");
   near.speaker().on_chunk(chunk(channel::output, "answer", session + 1));
   CHECK(client.hear(all_of(near)) == "reply 1;reply 3;3:answer;");
@@ -366,11 +373,11 @@ TEST_CASE("tunnel: bad streams are reset, too many refused, lonely ones dropped 
   container_end far;
   upgraded near({dialect::spdy_forward, "portforward.k8s.io", ""}, forward_target, session, far);
   spdy_client client;
-  near.receive(client.stream(1, {{"streamtype", "data"}, {"port", "0"}, {"requestid", "1"}}) +
-               client.stream(3, {{"streamtype", "data"}, {"port", "65536"}, {"requestid", "1"}}) +
-               client.stream(5, {{"streamtype", "data"}, {"port", "80x"}, {"requestid", "1"}}) +
-               client.stream(7, {{"streamtype", "data"}, {"port", "80"}}) +
-               client.stream(9, {{"streamtype", "stdin"}, {"port", "80"}, {"requestid", "1"}}));
+  near.receive(joined({client.stream(1, {{"streamtype", "data"}, {"port", "0"}, {"requestid", "1"}}),
+                       client.stream(3, {{"streamtype", "data"}, {"port", "65536"}, {"requestid", "1"}}),
+                       client.stream(5, {{"streamtype", "data"}, {"port", "80x"}, {"requestid", "1"}}),
+                       client.stream(7, {{"streamtype", "data"}, {"port", "80"}}),
+                       client.stream(9, {{"streamtype", "stdin"}, {"port", "80"}, {"requestid", "1"}})}));
   CHECK(client.hear(all_of(near)) == "reset 1;reset 3;reset 5;reset 7;reset 9;");
   std::uint32_t id = 11;
   for (int i = 0; i < 200; ++i, id += 2)
