@@ -28,8 +28,6 @@ std::shared_ptr<const document> body_of(const api::response& answer) {
   return parsed ? std::make_shared<const document>(std::move(*parsed)) : nullptr;
 }
 
-std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
-
 class worker final : public component<worker_actor> {
  public:
   worker(caf::actor_config& settings, std::string uid, std::shared_ptr<const worker_context> context)
@@ -48,7 +46,7 @@ class worker final : public component<worker_actor> {
             [this](const api_answer& m) { take(calls_, m.token, m.answer); },
             [this](const container::reply& m) { take(replies_, m.id, m); },
             [this](const container::happenings& m) { on_happenings(m); },
-            [this](const container::log_chunk&) {},
+            [](const container::log_chunk&) {},
             [this](const read_pod_log& m) { on_read_log(m); },
             [this](const open_pod_stream& m) { on_open_stream(m); },
             [this](const timer_due&) { feed(clock_due{now()}); }};
@@ -169,7 +167,7 @@ class worker final : public component<worker_actor> {
   }
 
   /// Fetches what the references name, then goes on. `error`: something could not be fetched at all.
-  void gather(std::vector<reference> references, bool services,
+  void gather(const std::vector<reference>& references, bool services,
               std::function<void(env_sources, std::string error)> on_done) {
     struct gathering {
       env_sources sources;
@@ -209,7 +207,7 @@ class worker final : public component<worker_actor> {
   void perform(const prepare_volumes&) {
     auto doc = pod();
     if (!doc) return feed(volumes_prepared{now(), doc.error().message});
-    gather(volume_references(**doc), false, [this](env_sources sources, std::string error) {
+    gather(volume_references(**doc), false, [this](const env_sources& sources, std::string error) {
       auto fresh = pod();
       if (error.empty() && fresh)
         error = make_volumes(**fresh, context_->node, sources, context_->volume_root, volume_paths_);

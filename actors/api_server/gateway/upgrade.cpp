@@ -19,13 +19,13 @@ struct known_protocol {
 
 // k8s.io/apimachinery's remotecommand.StreamProtocolV4Name and V5Name, portforward.WebsocketsSPDYTunnelingPortForwardV1
 // and PortForwardV1Name.
-constexpr known_protocol websocket_exec[] = {{"v5.channel.k8s.io", dialect::channels},
-                                             {"v4.channel.k8s.io", dialect::channels}};
-constexpr known_protocol websocket_forward[] = {{"SPDY/3.1+portforward.k8s.io", dialect::tunnel},
-                                                {"v4.channel.k8s.io", dialect::forwarded_channels}};
-constexpr known_protocol spdy_exec[] = {{"v5.channel.k8s.io", dialect::spdy_exec},
-                                        {"v4.channel.k8s.io", dialect::spdy_exec}};
-constexpr known_protocol spdy_forward[] = {{"portforward.k8s.io", dialect::spdy_forward}};
+constexpr known_protocol exec_by_websocket[] = {{"v5.channel.k8s.io", dialect::channels},
+                                                {"v4.channel.k8s.io", dialect::channels}};
+constexpr known_protocol forward_by_websocket[] = {{"SPDY/3.1+portforward.k8s.io", dialect::tunnel},
+                                                   {"v4.channel.k8s.io", dialect::forwarded_channels}};
+constexpr known_protocol exec_by_spdy[] = {{"v5.channel.k8s.io", dialect::spdy_exec},
+                                           {"v4.channel.k8s.io", dialect::spdy_exec}};
+constexpr known_protocol forward_by_spdy[] = {{"portforward.k8s.io", dialect::spdy_forward}};
 
 /// The first of the client's protocols that is known. A header may come several times.
 template <std::size_t N>
@@ -61,15 +61,15 @@ upgrade_choice choose_upgrade(const http_request& request) {
                  wire::is_websocket_key(key);
     if (!sound) return chosen;
     if (commands)
-      choose(request, "sec-websocket-protocol", websocket_exec, chosen);
+      choose(request, "sec-websocket-protocol", exec_by_websocket, chosen);
     else
-      choose(request, "sec-websocket-protocol", websocket_forward, chosen);
+      choose(request, "sec-websocket-protocol", forward_by_websocket, chosen);
     chosen.accept = wire::websocket_accept(key);
   } else if (equals_lower(to, "spdy/3.1")) {
     if (commands)
-      choose(request, "x-stream-protocol-version", spdy_exec, chosen);
+      choose(request, "x-stream-protocol-version", exec_by_spdy, chosen);
     else
-      choose(request, "x-stream-protocol-version", spdy_forward, chosen);
+      choose(request, "x-stream-protocol-version", forward_by_spdy, chosen);
   }
   return chosen;
 }

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "actors/container_runtime/hollow/annotations.hpp"
+#include "messages/number.hpp"
 
 namespace troupe::hollow {
 
@@ -91,11 +93,29 @@ std::string core::new_id(char kind) {
 
 // -- network
 
-bool core::use_network(const std::string& cidr) {
-  unsigned a = 0, b = 0, c = 0, d = 0, bits = 0;
-  if (std::sscanf(cidr.c_str(), "%u.%u.%u.%u/%u", &a, &b, &c, &d, &bits) != 5 || bits > 30) return false;
-  network_size_ = bits == 0 ? 0xffffffff : 1u << (32 - bits);
-  network_ = (a << 24 | b << 16 | c << 8 | d) & ~(network_size_ - 1);
+namespace {
+
+/// The number that ends at the next `end` in the text, which loses both.
+std::optional<std::uint8_t> take_number(std::string_view& text, char end) {
+  auto at = std::min(text.find(end), text.size());
+  auto number = number_in<std::uint8_t>(text.substr(0, at));
+  text.remove_prefix(std::min(at + 1, text.size()));
+  return number;
+}
+
+}  // namespace
+
+bool core::use_network(std::string_view cidr) {
+  std::uint32_t address = 0;
+  for (char end : {'.', '.', '.', '/'}) {
+    auto part = take_number(cidr, end);
+    if (!part) return false;
+    address = address << 8 | *part;
+  }
+  auto bits = number_in<unsigned>(cidr);
+  if (!bits || *bits > 30) return false;
+  network_size_ = *bits == 0 ? 0xffffffff : 1u << (32 - *bits);
+  network_ = address & ~(network_size_ - 1);
   if (next_address_ == 0 || next_address_ >= network_size_) next_address_ = 2;  // .1 is the bridge
   return true;
 }
@@ -119,10 +139,11 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::update_ne
 
 void core::on(std::uint64_t caller, std::uint64_t id, const container::run_sandbox& o) {
   auto& config = o.config;
-  for (auto& [key, b] : sandboxes_)
-    if (b.status.uid == config.uid && b.status.attempt == config.attempt)
-      return refuse(caller, id, fault::already_exists,
-                    "failed to reserve sandbox name: it is reserved for \"" + b.status.id + "\"");
+  if (auto known = sandboxes_of_.find(config.uid); known != sandboxes_of_.end())
+    for (auto& key : known->second)
+      if (sandboxes_.at(key).status.attempt == config.attempt)
+        return refuse(caller, id, fault::already_exists,
+                      "failed to reserve sandbox name: it is reserved for \"" + key + "\"");
   sandbox b;
   if (!config.namespaces.host_network) {
     if (network_size_ == 0) return refuse(caller, id, fault::unavailable, "cni plugin not initialized");
@@ -146,13 +167,14 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::run_sandb
   for (auto& one : config.annotations)
     if (one.first.compare(0, 11, "troupe.dev/") == 0) b.status.annotations.push_back(one);
   auto made = container::sandbox_made{b.status.id, b.status.ips};
+  sandboxes_of_[config.uid].push_back(b.status.id);
   sandboxes_.emplace(b.status.id, std::move(b));
   reply(caller, id, std::move(made));
 }
 
 void core::end_sandbox(sandbox& b) {
-  for (auto& [key, c] : containers_)
-    if (c.status.sandbox_id == b.status.id && c.status.state == container_state::running) end(c, 137, "Error");
+  for (auto& key : b.containers)
+    if (auto& c = containers_.at(key); c.status.state == container_state::running) end(c, 137, "Error");
   if (b.status.state == sandbox_state::not_ready) return;
   b.status.state = sandbox_state::not_ready;
   addresses_.erase(b.address);
@@ -167,25 +189,33 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::stop_sand
 void core::on(std::uint64_t caller, std::uint64_t id, const container::remove_sandbox& o) {
   if (auto found = sandboxes_.find(o.id); found != sandboxes_.end()) {
     end_sandbox(found->second);
-    std::vector<std::string> inside;
-    for (auto& [key, c] : containers_)
-      if (c.status.sandbox_id == o.id) inside.push_back(key);
+    auto inside = found->second.containers;
     for (auto& one : inside) drop_container(one);
     container::happenings gone;
     gone.gone.push_back(o.id);
-    out_.emplace_back(changed{found->second.status.uid, std::move(gone)});
+    const auto uid = found->second.status.uid;
+    out_.emplace_back(changed{uid, std::move(gone)});
     sandboxes_.erase(found);
+    auto& others = sandboxes_of_[uid];
+    std::erase(others, o.id);
+    if (others.empty()) sandboxes_of_.erase(uid);
   }
   reply(caller, id, container::done{});
 }
 
 void core::on(std::uint64_t caller, std::uint64_t id, const container::list_pods& o) {
-  container::pod_list list;
-  for (auto& [key, b] : sandboxes_)
-    if (o.pod_uid.empty() || b.status.uid == o.pod_uid) list.sandboxes.push_back(b.status);
-  for (auto& [key, c] : containers_)
-    if (o.pod_uid.empty() || c.status.pod_uid == o.pod_uid) list.containers.push_back(c.status);
-  reply(caller, id, std::move(list));
+  container::pod_list found;
+  if (o.pod_uid.empty()) {
+    for (auto& [key, b] : sandboxes_) list(found, b);
+  } else if (auto boxes = sandboxes_of_.find(o.pod_uid); boxes != sandboxes_of_.end()) {
+    for (auto& key : boxes->second) list(found, sandboxes_.at(key));
+  }
+  reply(caller, id, std::move(found));
+}
+
+void core::list(container::pod_list& into, const sandbox& b) const {
+  into.sandboxes.push_back(b.status);
+  for (auto& key : b.containers) into.containers.push_back(containers_.at(key).status);
 }
 
 // -- containers
@@ -194,18 +224,20 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::create_co
   auto box = sandboxes_.find(o.sandbox_id);
   if (box == sandboxes_.end() || box->second.status.state != sandbox_state::ready)
     return refuse(caller, id, fault::not_found, "sandbox \"" + o.sandbox_id + "\" not found");
-  for (auto& [key, c] : containers_)
-    if (c.status.sandbox_id == o.sandbox_id && c.status.name == o.config.name && c.status.attempt == o.config.attempt)
+  for (auto& key : box->second.containers) {
+    auto& other = containers_.at(key).status;
+    if (other.name == o.config.name && other.attempt == o.config.attempt)
       return refuse(caller, id, fault::already_exists,
                     "failed to reserve container name: it is reserved for \"" + key + "\"");
+  }
   held_container c;
   annotations marks{box->second.status.annotations, o.config.name};
   c.exit_after_ms = parse_duration(marks.get("exit-after"));
-  c.exit_code = static_cast<std::int32_t>(std::atoi(marks.get("exit-code").c_str()));
+  c.exit_code = number_in<std::int32_t>(marks.get("exit-code")).value_or(0);
   c.oom = marks.get("oom") == "true";
   c.ignores_term = marks.get("ignore-term") == "true";
   c.failing_probes = marks.get("failing-probes");
-  c.exec_exit_code = static_cast<std::int32_t>(std::atoi(marks.get("exec-exit-code").c_str()));
+  c.exec_exit_code = number_in<std::int32_t>(marks.get("exec-exit-code")).value_or(0);
   c.log = {marks.get("log")};
   auto& s = c.status;
   s.id = new_id('c');
@@ -219,6 +251,7 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::create_co
   s.image_ref = image(s.image).id;
   s.log_path = "hollow/" + s.id;
   auto made = s.id;
+  box->second.containers.push_back(made);
   containers_.emplace(made, std::move(c));
   reply(caller, id, container::container_made{made});
 }
@@ -280,6 +313,7 @@ void core::drop_container(const std::string& id) {
   container::happenings gone;
   gone.gone.push_back(id);
   out_.emplace_back(changed{found->second.status.pod_uid, std::move(gone)});
+  std::erase(sandboxes_.at(found->second.status.sandbox_id).containers, id);
   containers_.erase(found);
 }
 

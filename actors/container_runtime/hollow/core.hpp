@@ -1,11 +1,18 @@
 // The hollow runtime: sandboxes and containers that exist on paper only. Deterministic: ids and addresses are counted,
 // time comes in, exits follow from annotations of the pod:
 //
-//   troupe.dev/hollow-exit-after: "5s"      every container ends that long after its start (h, m, s, ms; a bare number:
-//   s) troupe.dev/hollow-exit-code: "3"        with this code; default 0 troupe.dev/hollow-oom: "true"           as if
-//   killed for its memory troupe.dev/hollow-ignore-term: "true"   the stop signal is ignored until SIGKILL
+//   troupe.dev/hollow-exit-after: "5s"      every container ends that long after its start (h, m, s, ms; else seconds)
+//
+//   troupe.dev/hollow-exit-code: "3"        with this code; default 0
+//
+//   troupe.dev/hollow-oom: "true"           as if killed for its memory
+//
+//   troupe.dev/hollow-ignore-term: "true"   the stop signal is ignored until SIGKILL
+//
 //   troupe.dev/hollow-log: "text"           what it writes at its start
+//
 //   troupe.dev/hollow-failing-probes: "liveness readiness startup"   those probes fail
+//
 //   troupe.dev/hollow-exec-exit-code: "1"   result of every other exec_sync
 //
 // Each may carry "." and a container's name behind it, and then holds for that container alone. An image whose registry
@@ -78,6 +85,7 @@ class core {
   struct sandbox {
     container::sandbox_status status;
     std::uint32_t address = 0;
+    std::vector<std::string> containers;  // their ids, in order of creation
   };
   struct held_container {
     container::container_status status;
@@ -127,6 +135,7 @@ class core {
   void on(std::uint64_t caller, std::uint64_t id, const container::update_resources&);
   void on(std::uint64_t caller, std::uint64_t id, const container::reopen_log&);
 
+  void list(container::pod_list& into, const sandbox& b) const;
   void end(held_container& c, std::int32_t code, std::string reason);
   void end_sandbox(sandbox& b);
   void drop_container(const std::string& id);
@@ -134,7 +143,7 @@ class core {
   void tell(const container::sandbox_status& b);
   std::string new_id(char kind);
   std::uint32_t new_address();
-  bool use_network(const std::string& cidr);
+  bool use_network(std::string_view cidr);
   container::image_info image(const std::string& name) const;
 
   options options_;
@@ -144,6 +153,7 @@ class core {
   std::uint32_t network_ = 0, network_size_ = 0, next_address_ = 0;
   std::map<std::uint32_t, bool> addresses_;
   std::map<std::string, sandbox> sandboxes_;
+  std::map<std::string, std::vector<std::string>> sandboxes_of_;  // ids by uid of the pod, in order of creation
   std::map<std::string, held_container> containers_;
   std::map<std::string, bool> images_;
   std::multimap<std::int64_t, later> later_;

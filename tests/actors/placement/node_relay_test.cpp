@@ -8,11 +8,6 @@
 
 #include "runtime/simulation/world.hpp"
 
-using namespace troupe;
-using namespace troupe::runtime;
-using namespace std::chrono_literals;
-using stream::channel;
-
 namespace troupe::runtime::testing {
 /// Runs a function in an actor, which is then the sender of what it sends.
 struct run_there {
@@ -22,6 +17,12 @@ struct run_there {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::testing::run_there)
 
+namespace node_relay_tests {
+
+using namespace troupe;
+using namespace troupe::runtime;
+using namespace std::chrono_literals;
+using stream::channel;
 using troupe::runtime::testing::run_there;
 
 namespace {
@@ -296,3 +297,5 @@ TEST_CASE("relay: a log whose reader goes is stopped, also while it waits; one w
   t.world.run_until_idle();
   CHECK(t.near->all() == "log 0 closed;");
 }
+
+}  // namespace node_relay_tests

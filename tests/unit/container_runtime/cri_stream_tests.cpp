@@ -5,6 +5,8 @@
 
 #include "actors/container_runtime/cri/streams/runtime_stream.hpp"
 
+namespace stream_tests {
+
 using namespace troupe;
 using namespace troupe::cri;
 using container::stream_kind;
@@ -208,3 +210,5 @@ TEST_CASE("a server that opens streams is refused them, pings are answered") {
   CHECK(far.hear(near) == "reset 2;ping 4;");
   CHECK(h.log.empty());
 }
+
+}  // namespace stream_tests

@@ -8,6 +8,8 @@
 #include "actors/api_server/gateway/upgraded.hpp"
 #include "runtime/wire/spdy.hpp"
 
+namespace upgrade_tests {
+
 using namespace troupe;
 using namespace troupe::gateway;
 using stream::channel;
@@ -409,3 +411,5 @@ TEST_CASE("forwarded channels: as Python's client does it") {
   near.speaker().on_closed({session + 1, {container::fault::unavailable, "refused"}});
   CHECK(payloads(all_of(near)) == std::vector<std::string>{"\2from 8080"s, "\1refused"s, "close 1000"});
 }
+
+}  // namespace upgrade_tests

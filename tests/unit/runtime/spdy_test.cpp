@@ -5,6 +5,8 @@
 
 #include <functional>
 
+namespace spdy_tests {
+
 using namespace troupe::wire;
 
 namespace {
@@ -148,3 +150,5 @@ TEST_CASE("spdy: random bytes never do more than fail") {
     CHECK(h.data.size() <= wire.size());
   }
 }
+
+}  // namespace spdy_tests

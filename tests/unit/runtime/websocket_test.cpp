@@ -6,6 +6,8 @@
 #include <functional>
 #include <vector>
 
+namespace websocket_tests {
+
 using namespace troupe::wire;
 
 namespace {
@@ -147,3 +149,5 @@ TEST_CASE("websocket: what a server sends") {
   CHECK_FALSE(is_websocket_key("dGhlIHNhbXBsZSBub25jZQ="));
   CHECK_FALSE(is_websocket_key("dGhlIHNhbXBsZSBub25jZQ\r\n"));
 }
+
+}  // namespace websocket_tests
