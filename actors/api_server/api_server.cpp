@@ -108,7 +108,7 @@ made_api_server make_api_server(caf::actor_system& system, const std::string& pa
   auto start_boot = [boot](caf::actor_system& s) { return s.spawn<bootstrapper>(boot); };
   children.push_back(runtime::child<bootstrap_actor>("bootstrap", start_boot, {}, runtime::restart_policy::transient));
   if (with.endpoint) {
-    gateway::options gate{with.endpoint, with.self, make_event_renderer()};
+    gateway::options gate{with.endpoint, with.self, make_event_renderer(), with.relay};
     for (auto& child : gateway::children(gate)) children.push_back(std::move(child));
   }
   auto name = path.substr(path.rfind('/') + 1);

@@ -386,9 +386,7 @@ class kubelet_shell final : public component<local_kubelet> {
   }
   void on_open_stream(const open_pod_stream& m) {
     if (!current_sender() || pass_on(m)) return;
-    send_to(
-        current_sender(),
-        container::reply{m.id, {container::fault::not_found, "pods \"" + m.pod + "\" not found"}, container::done{}});
+    send_to(current_sender(), stream::opened{m.id, {container::fault::not_found, "pods \"" + m.pod + "\" not found"}});
   }
 
   kubelet_options options_;

@@ -10,7 +10,7 @@
 #include "actors/store/store.hpp"
 #include "runtime/config.hpp"
 #include "runtime/metrics.hpp"
-#include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/kubelet_directory.hpp"
 #include "runtime/placement/machine.hpp"
 #include "runtime/supervisor.hpp"
 

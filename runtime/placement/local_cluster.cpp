@@ -19,7 +19,7 @@
 #include "runtime/pki.hpp"
 #include "runtime/placement/debug_endpoint.hpp"
 #include "runtime/placement/graph.hpp"
-#include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/node_relay.hpp"
 #include "runtime/supervisor.hpp"
 #include "runtime/system_config.hpp"
 #include "runtime/trace/recorder.hpp"
@@ -64,7 +64,7 @@ struct local_cluster::parts {
   metrics::registry measured;
   std::shared_ptr<gateway::endpoint> endpoint;
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
-  stable_ref<log_relay_actor> relay;
+  stable_ref<stream::relay_actor> relay;
   local_supervisor root;
   stable_ref<store::store_actor> store_ref;
   std::mutex failing;
@@ -162,7 +162,7 @@ void local_cluster::parts::start_system() {
 }
 
 void local_cluster::parts::start_actors() {
-  relay = stable_ref<log_relay_actor>::make(*system, "root/log_relay");
+  relay = stable_ref<stream::relay_actor>::make(*system, "root/node_relay");
   surroundings around;
   around.storage = storage;
   around.authority = certificates.authority.certificate;
@@ -174,13 +174,14 @@ void local_cluster::parts::start_actors() {
   server.advertise_port = endpoint->port();
   server.proxy = make_node_proxy(relay.handle(), kubelets);
   server.stop_stream = make_stream_stopper(relay.handle());
+  server.relay = relay;
   server.extra = [this](const api::request& asked) { return answer_debug(*system, measured, asked); };
   server.endpoint = endpoint;
   auto graph = make_graph(*system, config, std::move(around));
   store_ref = graph.store;
   graph.children.insert(graph.children.begin(),
-                        child<log_relay_actor>(
-                            "log_relay", [](caf::actor_system& in) { return in.spawn<log_relay>(); }, relay));
+                        child<stream::relay_actor>(
+                            "node_relay", [](caf::actor_system& in) { return in.spawn<node_relay>(); }, relay));
   root = spawn_supervisor(*system, "root", std::move(graph.children));
   root->attach_functor([this](const caf::error& reason) {
     std::lock_guard guard(failing);

@@ -208,7 +208,8 @@ void connection::flush() {
     auto size = data.size();
     if (!write(data)) {
       if (phase_ != phase::open) return;
-      if (deadline_us_ == 0) deadline_us_ = host_.now_us() + in_us(host_.bounds().write_stall);
+      if (deadline_us_ == 0 && !session_->is_patient())
+        deadline_us_ = host_.now_us() + in_us(host_.bounds().write_stall);
       return listen_for(listening_ | EPOLLOUT);
     }
     written += size;

@@ -175,6 +175,7 @@ void h1_parser::on_header(std::string_view name, std::string_view value) {
     for_each_token(value, [this](std::string_view token) {
       if (equals_lower(token, "close")) request_.keep_alive = false;
       if (equals_lower(token, "keep-alive") && request_.http_1_0) request_.keep_alive = true;
+      if (equals_lower(token, "upgrade")) request_.wants_upgrade = true;
     });
   } else if (name == "expect") {
     if (!equals_lower(value, "100-continue")) return fail(417, "unknown expectation");

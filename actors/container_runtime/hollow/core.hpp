@@ -134,8 +134,6 @@ class core {
   void on(std::uint64_t caller, std::uint64_t id, const container::get_status&);
   void on(std::uint64_t caller, std::uint64_t id, const container::update_resources&);
   void on(std::uint64_t caller, std::uint64_t id, const container::reopen_log&);
-  void on(std::uint64_t caller, std::uint64_t id, const container::open_exec&);
-  void on(std::uint64_t caller, std::uint64_t id, const container::open_port_forward&);
 
   void list(container::pod_list& into, const sandbox& b) const;
   void end(held_container& c, std::int32_t code, std::string reason);
