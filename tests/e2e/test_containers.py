@@ -208,7 +208,7 @@ def test_init_containers_environment_and_volumes(real, tmp_path):
     assert volumes.is_dir()
     real.kubectl("delete", "pod", "whole")
     eventually(lambda: not volumes.exists())
-    assert not list((real.data / "logs").glob("*" + found["metadata"]["uid"]))
+    eventually(lambda: not list((real.data / "logs").glob("*" + found["metadata"]["uid"])))
     real.kubectl("delete", "configmap/settings", "secret/hidden")
 
 
