@@ -434,7 +434,8 @@ def test_clean_stop_leaves_nothing_and_a_second_up_finds_all(tmp_path, images):
         cluster.start()
         eventually(lambda: node_ready(cluster), 30)
         running(cluster, "first", "published", seconds=60)
-        assert container_id(cluster, "first") != old and status(cluster, "first")["restartCount"] == 1
+        # What is stored says Running until the kubelet has looked.
+        eventually(lambda: container_id(cluster, "first") != old and status(cluster, "first")["restartCount"] == 1, 30)
         assert cluster.stop() == 0
         assert left_over(before, machine(sandbox, cluster.data)) == {}
     finally:
