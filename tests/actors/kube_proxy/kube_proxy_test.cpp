@@ -86,6 +86,8 @@ struct setup {
         {child<kube_proxy_actor>("kube_proxy", [how](caf::actor_system& in) { return spawn_kube_proxy(in, how); })});
     world.run_until_idle();
   }
+  /// Answers that did not come hold the actor that holds them.
+  ~setup() { kernel->unanswered.clear(); }
   void services(std::vector<api::watch_event> what) { deliver(services_watch, std::move(what)); }
   void slices(std::vector<api::watch_event> what) { deliver(slices_watch, std::move(what)); }
   void deliver(const std::pair<script::asked, std::uint64_t>& to, std::vector<api::watch_event> what) {
