@@ -46,5 +46,6 @@ CAF_ADD_TYPE_ID(troupe, (troupe::container::log_more))
 CAF_ADD_TYPE_ID(troupe, (troupe::container::log_chunk))
 CAF_ADD_TYPE_ID(troupe, (troupe::kubelet::read_pod_log))
 CAF_ADD_TYPE_ID(troupe, (troupe::kubelet::open_pod_stream))
+CAF_ADD_TYPE_ID(troupe, (troupe::store::sync))
 
 CAF_END_TYPE_ID_BLOCK(troupe)
