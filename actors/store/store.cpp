@@ -267,6 +267,7 @@ options in_memory() {
 }
 
 result<store_actor> try_spawn(caf::actor_system& system, const options& how) {
+  if (how.backend == backend_kind::etcd) return etcd::try_spawn(system, how.etcd);
   auto& outside = runtime::config_of(system).outside();
   auto data = open(how, outside);
   if (!data) {
