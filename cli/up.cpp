@@ -14,7 +14,7 @@
 namespace troupe::cli {
 namespace {
 
-struct flags {
+struct up_flags {
   std::string config_file;
   std::vector<std::string> sets;
   std::string data_dir, listen, kubeconfig, runtime;
@@ -32,7 +32,7 @@ int refuse(const status& why, int code) {
 }
 
 // File first, then --set, then the flags: the nearer to the user the stronger.
-status read_configuration(const flags& given, runtime::configuration& out) {
+status read_configuration(const up_flags& given, runtime::configuration& out) {
   if (!given.config_file.empty())
     if (auto bad = runtime::load_config(given.config_file, out); !bad.ok()) return bad;
   for (const auto& one : given.sets)
@@ -47,7 +47,7 @@ status read_configuration(const flags& given, runtime::configuration& out) {
   return runtime::check_config(out);
 }
 
-int run(const flags& given) {
+int run(const up_flags& given) {
   runtime::configuration config;
   if (auto bad = read_configuration(given, config); !bad.ok()) return refuse(bad, 2);
   if (auto bad = runtime::start_logging(config.log.level, config.log.file); !bad.ok()) return refuse(bad, 2);
@@ -76,7 +76,7 @@ int run(const flags& given) {
 }  // namespace
 
 void add_up(CLI::App& app, int& exit_code) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<up_flags>();
   auto* up = app.add_subcommand("up", "Run a local cluster in the foreground");
   up->add_option("--config", given->config_file, "YAML file; configs/local.yaml documents every key");
   up->add_option("--data-dir", given->data_dir, "where the store, certificates and traces live");

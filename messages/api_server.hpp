@@ -17,6 +17,7 @@
 #include "messages/message.hpp"
 #include "messages/object.hpp"
 #include "messages/status.hpp"
+#include "messages/urgency.hpp"
 
 namespace troupe::api {
 
@@ -46,7 +47,8 @@ struct request {
   shared_bytes body;
   user_ptr user;           // from the client certificate or the component; null: nobody was authenticated
   std::string auth_error;  // why a presented certificate was refused; then the answer is 401
-  TROUPE_MESSAGE(request, id, verb, target, content_type, accept, user_agent, headers, body, user, auth_error)
+  urgency level = urgency::serving;
+  TROUPE_MESSAGE(request, id, verb, target, content_type, accept, user_agent, headers, body, user, auth_error, level)
 };
 
 /// How the gateway writes a watch's events to the client. `raw`: no events but bytes (a followed log), passed on as
@@ -69,6 +71,9 @@ struct response {
   std::string table_options;  // for watch_format::table: includeObject value
   TROUPE_MESSAGE(response, id, code, content_type, headers, body, revision, error, watch_id, format, table_options)
 };
+
+/// The HTTP code of an answer, whichever member tells it.
+inline std::uint16_t code_of(const response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
 
 enum class event_type : std::uint8_t { added, modified, deleted, bookmark };
 

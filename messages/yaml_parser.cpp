@@ -18,7 +18,7 @@ namespace troupe {
 namespace {
 
 constexpr std::size_t max_aliased_nodes = 1000000;  // what aliases may add to a document
-constexpr int max_depth = 400;                      // below yaml-cpp's own guard
+constexpr int max_yaml_depth = 400;                 // below yaml-cpp's own guard
 
 /// Ends the parse; caught in parse_yaml.
 struct yaml_error {
@@ -134,7 +134,7 @@ class builder : public YAML::EventHandler {
 
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, bool is_map) {
     if (expects_key()) throw yaml_error{line_prefix(mark) + "invalid map key"};
-    if (frames_.size() >= max_depth) throw yaml_error{"exceeded max depth of " + std::to_string(max_depth)};
+    if (frames_.size() >= max_yaml_depth) throw yaml_error{"exceeded max depth of " + std::to_string(max_yaml_depth)};
     frame fresh;
     fresh.start = mark;
     fresh.anchor = anchor;

@@ -6,6 +6,8 @@
 #include <caf/actor_clock.hpp>
 #include <caf/message_id.hpp>
 
+#include "runtime/priority_scheduler.hpp"
+
 namespace troupe::runtime {
 
 namespace {
@@ -26,8 +28,8 @@ std::string path_for(const std::string& name) {
 
 }  // namespace
 
-spawn_scope::spawn_scope(std::string path, std::uint64_t incarnation)
-    : path_(std::move(path)), incarnation_(incarnation), outer_(innermost) {
+spawn_scope::spawn_scope(std::string path, std::uint64_t incarnation, urgency level)
+    : path_(std::move(path)), incarnation_(incarnation), level_(level), outer_(innermost) {
   innermost = this;
 }
 
@@ -40,7 +42,10 @@ actor_context::actor_context(caf::scheduled_actor& self, std::string name)
       config_(config_of(self.home_system())),
       counters_(std::make_shared<actor_counters>()),
       path_(path_for(name)) {
-  if (const auto* scope = spawn_scope::current()) incarnation_ = scope->incarnation();
+  if (const auto* scope = spawn_scope::current()) {
+    incarnation_ = scope->incarnation();
+    set_urgency(self_, scope->level());
+  }
   path_ = config_.registry().add(path_, self.address(), counters_);
 }
 

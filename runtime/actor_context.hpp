@@ -18,6 +18,7 @@
 
 #include "messages/supervisor.hpp"
 #include "messages/timer.hpp"
+#include "messages/urgency.hpp"
 #include "runtime/system_config.hpp"
 
 namespace troupe::runtime {
@@ -26,7 +27,7 @@ namespace troupe::runtime {
 /// start function, so that no constructor needs to be told its path.
 class spawn_scope {
  public:
-  spawn_scope(std::string path, std::uint64_t incarnation);
+  spawn_scope(std::string path, std::uint64_t incarnation, urgency level = urgency::deciding);
   ~spawn_scope();
   spawn_scope(const spawn_scope&) = delete;
   spawn_scope& operator=(const spawn_scope&) = delete;
@@ -34,10 +35,12 @@ class spawn_scope {
   static const spawn_scope* current();
   const std::string& path() const { return path_; }
   std::uint64_t incarnation() const { return incarnation_; }
+  urgency level() const { return level_; }
 
  private:
   std::string path_;
   std::uint64_t incarnation_;
+  urgency level_;
   const spawn_scope* outer_;
 };
 

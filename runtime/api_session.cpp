@@ -58,6 +58,16 @@ api_session::api_session(actor_context& owner, stable_ref<api::api_server_actor>
 api_session::~api_session() = default;
 
 api_session::handle_id api_session::call(api::request request, callback done, std::chrono::milliseconds deadline) {
+  request.level = options_.level;
+  return begin(std::move(request), std::move(done), deadline);
+}
+
+api_session::handle_id api_session::call_at(urgency level, api::request request, callback done) {
+  request.level = level;
+  return begin(std::move(request), std::move(done), {});
+}
+
+api_session::handle_id api_session::begin(api::request&& request, callback&& done, std::chrono::milliseconds deadline) {
   auto id = next_++;
   if (!request.user) request.user = options_.user;
   if (request.user_agent.empty()) request.user_agent = options_.user_agent;

@@ -48,6 +48,7 @@ struct session_options {
   api::user_ptr user = {};
   api::user_ptr watch_user = {};  // who watches; null: user
   std::string user_agent = "troupe";
+  urgency level = urgency::deciding;  // of calls that do not name one
   std::chrono::milliseconds deadline{30'000};
   /// Further tries after service_unavailable and too_many_requests, and of reads lost with an api_server.
   int retries = 5;
@@ -78,6 +79,8 @@ class api_session {
   /// Sends the request; `done` gets the answer. id and, where empty, user and user_agent are filled in. `deadline`
   /// zero: the session's. Returns a handle for cancel().
   handle_id call(api::request request, callback done, std::chrono::milliseconds deadline = {});
+  /// The same at another level than the session's.
+  handle_id call_at(urgency level, api::request request, callback done);
   /// The same without an own callback: the answer goes to the token handler.
   handle_id call(api::request request, std::uint64_t token, std::chrono::milliseconds deadline = {});
   void on_answer(std::function<void(std::uint64_t token, const api::response&)> handler);
@@ -100,6 +103,8 @@ class api_session {
   std::uint64_t server_incarnation() const { return incarnation_; }
 
  private:
+  handle_id begin(api::request&& request, callback&& done, std::chrono::milliseconds deadline);
+
   struct pending_call {
     api::request request;
     callback done;

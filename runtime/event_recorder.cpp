@@ -91,11 +91,12 @@ void event_recorder::send_next() {
   if (!under_way_) return;
   auto next = std::move(waiting_.front());
   waiting_.pop_front();
-  session_.call(std::move(next.request), [this, key = std::move(next.key)](const api::response& answer) {
+  auto done = [this, key = std::move(next.key)](const api::response& answer) {
     // A count on an Event that has expired, or one that was refused: the next occurrence makes it anew.
     if (!answer.error.ok()) known_.erase(key);
     send_next();
-  });
+  };
+  session_.call_at(urgency::reporting, std::move(next.request), std::move(done));
 }
 
 void event_recorder::record(const event_subject& about, std::string_view type, std::string_view reason,

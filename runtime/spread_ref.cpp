@@ -7,8 +7,8 @@
 
 namespace troupe::runtime {
 
-spread_actor::spread_actor(caf::actor_config& settings, std::string name, std::vector<any_ref> targets)
-    : monitorable_actor(settings), name_(std::move(name)), targets_(std::move(targets)) {}
+spread_actor::spread_actor(caf::actor_config& settings, std::string name, spread_targets targets, spread_choice choose)
+    : monitorable_actor(settings), name_(std::move(name)), targets_(std::move(targets)), choose_(std::move(choose)) {}
 
 void spread_actor::enqueue(caf::mailbox_element_ptr message, caf::execution_unit* where) {
   const auto& content = message->content();
@@ -16,8 +16,9 @@ void spread_actor::enqueue(caf::mailbox_element_ptr message, caf::execution_unit
     cleanup(caf::error(content.get_as<caf::exit_msg>(0).reason), where);
     return;
   }
-  auto index = next_.fetch_add(1, std::memory_order_relaxed) % targets_.size();
-  targets_[index].pointer()->enqueue(std::move(message), where);
+  const auto& group = targets_[choose_(content)];
+  auto index = next_.fetch_add(1, std::memory_order_relaxed) % group.size();
+  group[index].pointer()->enqueue(std::move(message), where);
 }
 
 void spread_actor::on_destroy() {
@@ -26,10 +27,11 @@ void spread_actor::on_destroy() {
   monitorable_actor::on_destroy();
 }
 
-caf::strong_actor_ptr make_spread(caf::actor_system& system, std::string name, std::vector<any_ref> targets) {
+caf::strong_actor_ptr make_spread(caf::actor_system& system, std::string name, spread_targets targets,
+                                  spread_choice choose) {
   caf::actor_config settings;
   return caf::make_actor<spread_actor, caf::strong_actor_ptr>(system.next_actor_id(), system.node(), &system, settings,
-                                                              std::move(name), std::move(targets));
+                                                              std::move(name), std::move(targets), std::move(choose));
 }
 
 }  // namespace troupe::runtime

@@ -6,6 +6,8 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include "runtime/priority_scheduler.hpp"
+
 namespace troupe::runtime {
 
 namespace {
@@ -87,7 +89,7 @@ void one_for_one::start(key which) {
   auto& child = children_.at(which);
   ++child.starts;
   try {
-    spawn_scope scope(child.path, child.starts);
+    spawn_scope scope(child.path, child.starts, child.spec.level.value_or(urgency_of(*this)));
     child.actor = child.spec.start(system());
   } catch (const std::exception& broken) {
     count_end(which, broken.what());

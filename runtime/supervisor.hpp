@@ -55,6 +55,8 @@ struct child_spec {
   std::chrono::milliseconds stop_timeout{5000};
   /// Instead of the supervisor's own limit.
   std::optional<restart_limit> limit;
+  /// Instead of the supervisor's own.
+  std::optional<urgency> level;
 };
 
 /// A typed child.

@@ -34,6 +34,9 @@ class system_config : public caf::actor_system_config {
  public:
   /// `threads` 0: one scheduler thread per core.
   explicit system_config(services& outside, std::size_t threads = 0);
+  /// Actors run by their urgency (priority_scheduler.hpp), where a simulation does not decide. Before the system is
+  /// made.
+  void schedule_by_urgency();
 
   services& outside() const { return *outside_; }
   actor_registry& registry() const { return registry_; }

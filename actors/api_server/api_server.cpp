@@ -35,12 +35,42 @@ std::vector<child_spec> cacher_children(caf::actor_system& system, const std::st
   return out;
 }
 
+/// Each level of urgency has workers of its own, so that no client waits behind what components report.
+struct worker_group {
+  urgency level;
+  const char* prefix;
+  std::size_t count;
+};
+
+std::vector<runtime::any_ref> add_workers(caf::actor_system& system, const std::string& path,
+                                          const std::shared_ptr<shared_state>& shared, const worker_group& group,
+                                          std::vector<child_spec>& children) {
+  std::vector<runtime::any_ref> out;
+  for (std::size_t i = 0; i < group.count; ++i) {
+    auto name = group.prefix + std::to_string(i);
+    auto ref = stable_ref<worker_actor>::make(system, path + "/" + name);
+    worker_options options{name, shared, ref.any()};
+    auto start = [options](caf::actor_system& s) { return s.spawn<worker>(options); };
+    children.push_back(runtime::child<worker_actor>(name, start, ref));
+    children.back().level = group.level;
+    out.push_back(ref.any());
+  }
+  return out;
+}
+
+std::size_t level_of(const caf::type_erased_tuple& message) {
+  if (!message.match_elements<request>()) return static_cast<std::size_t>(urgency::serving);
+  return static_cast<std::size_t>(message.get_as<request>(0).level);
+}
+
 child_spec front_child(const stable_ref<api_server_actor>& self, const std::string& path,
-                       const std::vector<runtime::any_ref>& workers) {
+                       const runtime::spread_targets& workers) {
   child_spec spec;
   spec.name = "front";
   spec.reference = self.any();
-  spec.start = [path, workers](caf::actor_system& s) { return runtime::make_spread(s, path + "/front", workers); };
+  spec.start = [path, workers](caf::actor_system& s) {
+    return runtime::make_spread(s, path + "/front", workers, level_of);
+  };
   return spec;
 }
 
@@ -69,15 +99,11 @@ made_api_server make_api_server(caf::actor_system& system, const std::string& pa
   shared->server_address = (with.advertise_address.empty() ? "127.0.0.1" : with.advertise_address) + ":" +
                            std::to_string(with.advertise_port);
   auto children = cacher_children(system, path, *shared);
-  std::vector<runtime::any_ref> workers;
-  for (std::size_t i = 0; i < with.workers; ++i) {
-    auto name = "worker-" + std::to_string(i);
-    auto ref = stable_ref<worker_actor>::make(system, path + "/" + name);
-    worker_options options{name, shared, ref.any()};
-    auto start = [options](caf::actor_system& s) { return s.spawn<worker>(options); };
-    children.push_back(runtime::child<worker_actor>(name, start, ref));
-    workers.push_back(ref.any());
-  }
+  runtime::spread_targets workers;
+  for (const auto& group : {worker_group{urgency::serving, "worker-", with.workers},
+                            worker_group{urgency::deciding, "component-worker-", with.workers},
+                            worker_group{urgency::reporting, "report-worker-", 1}})
+    workers.push_back(add_workers(system, path, shared, group, children));
   children.push_back(front_child(with.self, path, workers));
   bootstrap_options boot{shared, with.self, with.advertise_address, with.advertise_port};
   auto start_boot = [boot](caf::actor_system& s) { return s.spawn<bootstrapper>(boot); };
@@ -87,7 +113,9 @@ made_api_server make_api_server(caf::actor_system& system, const std::string& pa
     for (auto& child : gateway::children(gate)) children.push_back(std::move(child));
   }
   auto name = path.substr(path.rfind('/') + 1);
-  return {runtime::supervisor_child(name, std::move(children)), shared};
+  auto spec = runtime::supervisor_child(name, std::move(children));
+  spec.level = urgency::serving;
+  return {std::move(spec), shared};
 }
 
 }  // namespace troupe::api

@@ -21,8 +21,6 @@ using namespace runtime;
 constexpr double events_per_second = 50;
 constexpr double event_burst = 100;
 
-std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
-
 class kubelet_shell final : public component<local_kubelet> {
  public:
   kubelet_shell(caf::actor_config& settings, kubelet_options options)
@@ -40,7 +38,7 @@ class kubelet_shell final : public component<local_kubelet> {
   behavior_type make_behavior() override {
     context_ = make_context();
     {
-      spawn_scope scope(path() + "/pods", incarnation());
+      spawn_scope scope(path() + "/pods", incarnation(), urgency::reporting);
       supervisor_options limits;
       limits.max_restarts = 1000;  // one bad pod must not end the others
       workers_ = spawn_supervisor(system(), "pods", {}, limits);
@@ -201,7 +199,7 @@ class kubelet_shell final : public component<local_kubelet> {
   void on_api_call(const api_call& m) {
     auto worker = caf::actor_cast<caf::actor_addr>(current_sender());
     if (auto* by = m.step > 0 ? context_of(current_sender()) : nullptr) session_.attribute(by->path(), m.step);
-    session_.call(m.request, [this, worker, token = m.token](const api::response& answer) {
+    session_.call_at(urgency::reporting, m.request, [this, worker, token = m.token](const api::response& answer) {
       if (auto alive = caf::actor_cast<caf::strong_actor_ptr>(worker)) send_to(alive, api_answer{token, answer});
     });
   }

@@ -28,8 +28,6 @@ std::shared_ptr<const document> body_of(const api::response& answer) {
   return parsed ? std::make_shared<const document>(std::move(*parsed)) : nullptr;
 }
 
-std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
-
 class worker final : public component<worker_actor> {
  public:
   worker(caf::actor_config& settings, std::string uid, std::shared_ptr<const worker_context> context)

@@ -25,6 +25,8 @@ struct scalar_result {
 scalar_result normal_time(std::string_view in, time_format format);
 /// A Go duration ("90s" becomes "1m30s").
 scalar_result normal_duration(std::string_view in);
+/// A duration's magnitude and sign as Go's Duration.String() writes it.
+std::string duration_text(std::uint64_t nanos, bool negative);
 /// A quantity in canonical form.
 scalar_result normal_quantity(std::string_view in);
 /// Standard base64 with padding; line breaks are dropped.

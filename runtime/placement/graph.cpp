@@ -52,6 +52,7 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
   auto& children = out.children;
   children.push_back(child<store::store_actor>(
       "store", [how = around.storage](caf::actor_system& in) { return store::spawn(in, how); }, out.store));
+  children.back().level = urgency::serving;
   children.push_back(std::move(made.spec));
   auto manager =
       supervisor_child("controller_manager",

@@ -182,6 +182,7 @@ status local_cluster::parts::choose_storage() {
 
 void local_cluster::parts::start_system() {
   settings = std::make_unique<system_config>(outside);
+  settings->schedule_by_urgency();
   settings->recorder = recorder.get();
   settings->allow_crash = config.debug.allow_crash;
   system = std::make_unique<caf::actor_system>(*settings);

@@ -48,8 +48,10 @@ kubelet::kubelet_options real_node(const configuration& config, const machine& h
 
 child_spec hollow_driver(const kubelet::kubelet_options& how, const stable_ref<container::runtime_actor>& reference) {
   hollow::options driver{how.node.name, how.node.pod_cidr};
-  return child<container::runtime_actor>(
+  auto spec = child<container::runtime_actor>(
       "runtime", [driver](caf::actor_system& in) { return hollow::spawn_hollow(in, driver); }, reference);
+  spec.level = urgency::reporting;  // as the pods' workers, which it answers
+  return spec;
 }
 
 child_spec real_driver(const kubelet::kubelet_options& how, const machine& host, std::size_t index,

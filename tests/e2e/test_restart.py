@@ -63,7 +63,8 @@ CONTROLLERS = ["deployment", "replicaset", "endpointslice", "endpoints", "namesp
                "node_lifecycle", "garbage_collector", "disruption", "pvc_protection", "pv_protection"]
 PARTS = ["root/log_relay", "root/store", "root/scheduler", *(f"root/controller_manager/{name}" for name in CONTROLLERS), "root/controller_manager",
          "root/cloud_controller_manager/node", "root/cloud_controller_manager/balancer",
-         "root/api_server/front", "root/api_server/worker-0", "root/api_server/worker-1", "root/api_server/cacher-pods",
+         "root/api_server/front", "root/api_server/worker-0", "root/api_server/worker-1", "root/api_server/component-worker-0",
+         "root/api_server/component-worker-1", "root/api_server/report-worker-0", "root/api_server/cacher-pods",
          "root/api_server/cacher-configmaps", "root/api_server/gateway-0", "root/api_server/gateway-1",
          "root/nodes/hollow-0/kubelet", "root/nodes/hollow-0/kubelet/pods/*", "root/nodes/hollow-0/runtime"]
 

@@ -8,7 +8,6 @@ namespace troupe::api {
 namespace {
 
 constexpr std::string_view authorization_group = "authorization.k8s.io";
-constexpr std::string_view authentication_group = "authentication.k8s.io";
 
 std::string_view text_of(const node* at) { return at ? at->string() : std::string_view(); }
 

@@ -27,8 +27,6 @@ void append_canonical(std::string& out, std::string_view name) {
   }
 }
 
-std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
-
 }  // namespace
 
 h1_session::h1_session(host& by, connection& on) : host_(by), connection_(on), parser_(by.bounds()) { await_request(); }

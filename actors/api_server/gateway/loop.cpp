@@ -20,8 +20,6 @@ namespace {
 // Tags of descriptors that are no connection.
 char queue_tag, slot_tag, listener_tag;
 
-std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
-
 /// A client that closes early is an error code of a write, not a signal. OpenSSL writes without MSG_NOSIGNAL, so this
 /// thread blocks the signal, which is always delivered to the thread that wrote.
 void block_broken_pipe() {

@@ -11,8 +11,6 @@ namespace {
 // What kube-apiserver says when it is out of in-flight places.
 constexpr std::string_view too_many = "Too many requests, please try again later.";
 
-std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
-
 bool is_master(const api::user_ptr& user) {
   return user && std::find(user->groups.begin(), user->groups.end(), "system:masters") != user->groups.end();
 }

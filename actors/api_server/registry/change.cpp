@@ -34,17 +34,21 @@ const store::key_value* find_key(const std::vector<store::key_value>& found, con
   return at == found.end() ? nullptr : &*at;
 }
 
-/// What a finished transaction means.
-struct verdict {
+}  // namespace
+
+/// What a finished transaction means. Not anonymous: coroutines hold it.
+struct txn_verdict {
   bool done = false;
   changed_object result;
   object_ptr current;  // to decide on next; null: gone
   std::vector<std::string> taken;
 };
 
-verdict judge(const object_place& where, const std::string& key, const object_ptr& current, const change_plan& plan,
-              const shared_bytes& value, const store::txn_reply& reply) {
-  verdict out;
+namespace {
+
+txn_verdict judge(const object_place& where, const std::string& key, const object_ptr& current, const change_plan& plan,
+                  const shared_bytes& value, const store::txn_reply& reply) {
+  txn_verdict out;
   auto* now = find_key(reply.found, key);
   // After a restart of the store an order may arrive twice; the second finds the first's work.
   bool ours_already = !reply.succeeded && plan.what == change_plan::kind::write && now && now->value == value;

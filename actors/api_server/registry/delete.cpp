@@ -23,7 +23,9 @@ bool shows_deleted(const schema::resource& row) {
   return row.group.empty() && std::find(std::begin(plurals), std::end(plurals), row.plural) != std::end(plurals);
 }
 
-/// The deletion of a collection, shared by the lanes that work on it.
+}  // namespace
+
+/// The deletion of a collection, shared by the lanes that work on it. Not anonymous: coroutines hold it.
 struct collection_deletion {
   request_host& host;
   const request& incoming;
@@ -37,6 +39,8 @@ struct collection_deletion {
 
   bool more() const { return next < chosen.size() && problem.ok() && !thrown; }
 };
+
+namespace {
 
 /// Deletes one object after the other while there are any.
 task<status> delete_lane(collection_deletion& all, gate& end) {

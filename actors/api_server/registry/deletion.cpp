@@ -93,7 +93,9 @@ status wrong_precondition(const schema::resource& row, const object& current, co
   return {};
 }
 
-/// One decision of the delete loop.
+}  // namespace
+
+/// One decision of the delete loop. Not anonymous: coroutines hold it.
 class delete_decision {
  public:
   delete_decision(request_host& host, const request& incoming, request_context& context, const delete_options& options)
@@ -221,6 +223,8 @@ class delete_decision {
   const schema::resource& row_;
   bool gone_ = false;
 };
+
+namespace {
 
 status check_options(const delete_options& o) {
   auto refuse = [](std::string why, std::string message, std::string field) {

@@ -28,13 +28,6 @@ namespace fs = std::filesystem;
 constexpr const char* forwarding = "/proc/sys/net/ipv4/ip_forward";
 constexpr const char* cgroup_root = "/sys/fs/cgroup";
 
-std::string content_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
-
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> out;
   std::istringstream in(text);
@@ -171,6 +164,13 @@ void remove_files(const containerd_places& at) {
 }
 
 }  // namespace
+
+std::string content_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
 
 bool on_overlay(const std::string& folder) {
   constexpr long overlay_magic = 0x794c7630;

@@ -33,13 +33,6 @@ status write_file(const std::string& path, const std::string& content) {
   return out ? status() : internal_error("cannot write " + path);
 }
 
-std::string content_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
-
 }  // namespace
 
 std::string why_not_private() {

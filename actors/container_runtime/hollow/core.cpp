@@ -119,10 +119,11 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::update_ne
 
 void core::on(std::uint64_t caller, std::uint64_t id, const container::run_sandbox& o) {
   auto& config = o.config;
-  for (auto& [key, b] : sandboxes_)
-    if (b.status.uid == config.uid && b.status.attempt == config.attempt)
-      return refuse(caller, id, fault::already_exists,
-                    "failed to reserve sandbox name: it is reserved for \"" + b.status.id + "\"");
+  if (auto known = sandboxes_of_.find(config.uid); known != sandboxes_of_.end())
+    for (auto& key : known->second)
+      if (sandboxes_.at(key).status.attempt == config.attempt)
+        return refuse(caller, id, fault::already_exists,
+                      "failed to reserve sandbox name: it is reserved for \"" + key + "\"");
   sandbox b;
   if (!config.namespaces.host_network) {
     if (network_size_ == 0) return refuse(caller, id, fault::unavailable, "cni plugin not initialized");
@@ -146,13 +147,14 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::run_sandb
   for (auto& one : config.annotations)
     if (one.first.compare(0, 11, "troupe.dev/") == 0) b.status.annotations.push_back(one);
   auto made = container::sandbox_made{b.status.id, b.status.ips};
+  sandboxes_of_[config.uid].push_back(b.status.id);
   sandboxes_.emplace(b.status.id, std::move(b));
   reply(caller, id, std::move(made));
 }
 
 void core::end_sandbox(sandbox& b) {
-  for (auto& [key, c] : containers_)
-    if (c.status.sandbox_id == b.status.id && c.status.state == container_state::running) end(c, 137, "Error");
+  for (auto& key : b.containers)
+    if (auto& c = containers_.at(key); c.status.state == container_state::running) end(c, 137, "Error");
   if (b.status.state == sandbox_state::not_ready) return;
   b.status.state = sandbox_state::not_ready;
   addresses_.erase(b.address);
@@ -167,25 +169,33 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::stop_sand
 void core::on(std::uint64_t caller, std::uint64_t id, const container::remove_sandbox& o) {
   if (auto found = sandboxes_.find(o.id); found != sandboxes_.end()) {
     end_sandbox(found->second);
-    std::vector<std::string> inside;
-    for (auto& [key, c] : containers_)
-      if (c.status.sandbox_id == o.id) inside.push_back(key);
+    auto inside = found->second.containers;
     for (auto& one : inside) drop_container(one);
     container::happenings gone;
     gone.gone.push_back(o.id);
-    out_.emplace_back(changed{found->second.status.uid, std::move(gone)});
+    const auto uid = found->second.status.uid;
+    out_.emplace_back(changed{uid, std::move(gone)});
     sandboxes_.erase(found);
+    auto& others = sandboxes_of_[uid];
+    std::erase(others, o.id);
+    if (others.empty()) sandboxes_of_.erase(uid);
   }
   reply(caller, id, container::done{});
 }
 
 void core::on(std::uint64_t caller, std::uint64_t id, const container::list_pods& o) {
-  container::pod_list list;
-  for (auto& [key, b] : sandboxes_)
-    if (o.pod_uid.empty() || b.status.uid == o.pod_uid) list.sandboxes.push_back(b.status);
-  for (auto& [key, c] : containers_)
-    if (o.pod_uid.empty() || c.status.pod_uid == o.pod_uid) list.containers.push_back(c.status);
-  reply(caller, id, std::move(list));
+  container::pod_list found;
+  if (o.pod_uid.empty()) {
+    for (auto& [key, b] : sandboxes_) list(found, b);
+  } else if (auto boxes = sandboxes_of_.find(o.pod_uid); boxes != sandboxes_of_.end()) {
+    for (auto& key : boxes->second) list(found, sandboxes_.at(key));
+  }
+  reply(caller, id, std::move(found));
+}
+
+void core::list(container::pod_list& into, const sandbox& b) const {
+  into.sandboxes.push_back(b.status);
+  for (auto& key : b.containers) into.containers.push_back(containers_.at(key).status);
 }
 
 // -- containers
@@ -194,10 +204,12 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::create_co
   auto box = sandboxes_.find(o.sandbox_id);
   if (box == sandboxes_.end() || box->second.status.state != sandbox_state::ready)
     return refuse(caller, id, fault::not_found, "sandbox \"" + o.sandbox_id + "\" not found");
-  for (auto& [key, c] : containers_)
-    if (c.status.sandbox_id == o.sandbox_id && c.status.name == o.config.name && c.status.attempt == o.config.attempt)
+  for (auto& key : box->second.containers) {
+    auto& other = containers_.at(key).status;
+    if (other.name == o.config.name && other.attempt == o.config.attempt)
       return refuse(caller, id, fault::already_exists,
                     "failed to reserve container name: it is reserved for \"" + key + "\"");
+  }
   held_container c;
   annotations marks{box->second.status.annotations, o.config.name};
   c.exit_after_ms = parse_duration(marks.get("exit-after"));
@@ -219,6 +231,7 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::create_co
   s.image_ref = image(s.image).id;
   s.log_path = "hollow/" + s.id;
   auto made = s.id;
+  box->second.containers.push_back(made);
   containers_.emplace(made, std::move(c));
   reply(caller, id, container::container_made{made});
 }
@@ -280,6 +293,7 @@ void core::drop_container(const std::string& id) {
   container::happenings gone;
   gone.gone.push_back(id);
   out_.emplace_back(changed{found->second.status.pod_uid, std::move(gone)});
+  std::erase(sandboxes_.at(found->second.status.sandbox_id).containers, id);
   containers_.erase(found);
 }
 

@@ -78,6 +78,7 @@ class core {
   struct sandbox {
     container::sandbox_status status;
     std::uint32_t address = 0;
+    std::vector<std::string> containers;  // their ids, in order of creation
   };
   struct held_container {
     container::container_status status;
@@ -129,6 +130,7 @@ class core {
   void on(std::uint64_t caller, std::uint64_t id, const container::open_exec&);
   void on(std::uint64_t caller, std::uint64_t id, const container::open_port_forward&);
 
+  void list(container::pod_list& into, const sandbox& b) const;
   void end(held_container& c, std::int32_t code, std::string reason);
   void end_sandbox(sandbox& b);
   void drop_container(const std::string& id);
@@ -146,6 +148,7 @@ class core {
   std::uint32_t network_ = 0, network_size_ = 0, next_address_ = 0;
   std::map<std::uint32_t, bool> addresses_;
   std::map<std::string, sandbox> sandboxes_;
+  std::map<std::string, std::vector<std::string>> sandboxes_of_;  // ids by uid of the pod, in order of creation
   std::map<std::string, held_container> containers_;
   std::map<std::string, bool> images_;
   std::multimap<std::int64_t, later> later_;

@@ -4,8 +4,7 @@
 #include "actors/container_runtime/hollow/annotations.hpp"
 #include "actors/container_runtime/hollow/core.hpp"
 
-using namespace troupe;
-using namespace troupe::hollow;
+namespace troupe::hollow {
 
 namespace {
 
@@ -147,3 +146,5 @@ TEST_CASE("durations") {
   CHECK(parse_duration("") == -1);
   CHECK(parse_duration("soon") == -1);
 }
+
+}  // namespace troupe::hollow

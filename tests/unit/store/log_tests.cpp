@@ -14,6 +14,7 @@
 using namespace troupe;
 using namespace troupe::store;
 using troupe::store::log::log_backend;
+using troupe::store::testing::no_cache;
 using troupe::store::testing::world;
 namespace fs = std::filesystem;
 
@@ -41,11 +42,6 @@ log::log_options small(const directory& d) {
   return o;
 }
 std::shared_ptr<backend> small_log(const directory& d) { return std::make_shared<log_backend>(small(d)); }
-core::settings no_cache() {
-  core::settings s;
-  s.value_cache_bytes = 0;
-  return s;
-}
 std::string value(world& w, const std::string& key) {
   auto r = w.get(key);
   return r.kvs.empty() ? "(none)" : std::string(r.kvs[0].value.view());
