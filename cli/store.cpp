@@ -16,7 +16,7 @@
 namespace troupe::cli {
 namespace {
 
-struct flags {
+struct store_flags {
   std::string kubeconfig, data_dir, path;
   std::uint64_t revision = 0;
   // etcd's documentation recommends this much for Kubernetes: more than is written between a snapshot and its use.
@@ -24,7 +24,7 @@ struct flags {
 };
 
 /// The API's words for an error of the server itself are left out: here it is the machine that speaks.
-int refuse(const status& why) {
+int refuse_store(const status& why) {
   constexpr std::string_view api_words = "Internal error occurred: ";
   std::string_view text = why.message;
   if (text.starts_with(api_words)) text.remove_prefix(api_words.size());
@@ -69,24 +69,24 @@ runtime::store_source source_of(http_client& client) {
   return out;
 }
 
-int snapshot(const flags& given) {
+int snapshot(const store_flags& given) {
   auto settings = read_kubeconfig(given.kubeconfig);
-  if (!settings) return refuse(settings.error());
+  if (!settings) return refuse_store(settings.error());
   http_client client(*settings);
   auto done = runtime::take_snapshot(source_of(client), given.path);
-  if (!done) return refuse(done.error());
+  if (!done) return refuse_store(done.error());
   std::cout << given.path << ": revision " << done->revision << ", " << done->keys << " keys, " << done->leases
             << " leases, " << done->bytes << " bytes\n";
   return 0;
 }
 
-int compact(const flags& given) {
+int compact(const store_flags& given) {
   auto settings = read_kubeconfig(given.kubeconfig);
-  if (!settings) return refuse(settings.error());
+  if (!settings) return refuse_store(settings.error());
   http_client client(*settings);
   auto answer = client.call("POST", "/troupe/store/compact?revision=" + std::to_string(given.revision));
-  if (!answer) return refuse(answer.error());
-  if (answer->code != 200) return refuse(status_of(*answer));
+  if (!answer) return refuse_store(answer.error());
+  if (answer->code != 200) return refuse_store(status_of(*answer));
   auto parsed = document::parse(answer->body);
   const auto* revision = parsed ? parsed->root().find("revision") : nullptr;
   if (!revision) return print_error("the server's answer cannot be read");
@@ -94,9 +94,9 @@ int compact(const flags& given) {
   return 0;
 }
 
-int verify(const flags& given) {
+int verify(const store_flags& given) {
   auto found = runtime::verify_store(given.path);
-  if (!found) return refuse(found.error());
+  if (!found) return refuse_store(found.error());
   for (const auto& problem : found->problems) std::cerr << "troupe: " << problem << "\n";
   std::cout << given.path << ": revision " << found->revision << ", ";
   if (found->segments > 0)
@@ -108,9 +108,9 @@ int verify(const flags& given) {
   return found->problems.empty() ? 0 : 1;
 }
 
-int restore(const flags& given) {
+int restore(const store_flags& given) {
   auto done = runtime::restore_store(given.path, given.data_dir, given.bump);
-  if (!done) return refuse(done.error());
+  if (!done) return refuse_store(done.error());
   std::cout << given.data_dir << ": restored " << done->keys << " keys, " << done->leases
             << " leases; the store begins at revision " << done->revision << "\n";
   return 0;
@@ -119,10 +119,10 @@ int restore(const flags& given) {
 }  // namespace
 
 void add_store(CLI::App& app, int& exit_code) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<store_flags>();
   auto* store = app.add_subcommand("store", "Snapshots, compaction and checks of the store");
   store->require_subcommand(1);
-  auto command = [&](const char* name, const char* about, int (*run)(const flags&)) {
+  auto command = [&](const char* name, const char* about, int (*run)(const store_flags&)) {
     auto* made = store->add_subcommand(name, about);
     made->callback([given, &exit_code, run] { exit_code = run(*given); });
     return made;

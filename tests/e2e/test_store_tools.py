@@ -128,7 +128,8 @@ def test_damaged_and_foreign_files_are_refused_by_name(own_cluster, tmp_path):
     assert f"{cluster.data}/store is there already" in said
     whole = snapshot.read_bytes()
     damaged = tmp_path / "damaged"
-    for what, content in (("checksum", whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]),
+    value = whole.index(b"metadata", 5000)
+    for what, content in (("checksum", whole[:value] + b"M" + whole[value + 1:]),
                           ("cut off", whole[:-1]), ("cut off", whole[:len(whole) // 2]),
                           ("header", whole[:9] + bytes([whole[9] ^ 1]) + whole[10:]),
                           ("after its end", whole + b"x"), ("no snapshot", b"hello"), ("no snapshot", b"")):

@@ -12,7 +12,7 @@ namespace troupe::api {
 
 namespace {
 
-constexpr std::string_view prefix = "/troupe/store/";
+constexpr std::string_view store_prefix = "/troupe/store/";
 constexpr std::uint64_t largest_page = 1000;  // keys
 
 std::string_view query_of(const request& incoming) {
@@ -58,7 +58,7 @@ response packed(const request_context& context, const Message& what) {
   return out;
 }
 
-answer_task refuse(status why) { co_return why; }
+answer_task refuse_path(status why) { co_return why; }
 
 answer_task answer_range(request_host& host, std::string_view query, request_context& context) {
   auto revision = number_parameter<std::uint64_t>(query, "revision");
@@ -110,18 +110,18 @@ answer_task answer_compact(request_host& host, std::string_view query, request_c
 
 }  // namespace
 
-bool is_store_path(std::string_view path) { return path.starts_with(prefix); }
+bool is_store_path(std::string_view path) { return path.starts_with(store_prefix); }
 
 answer_task answer_store_path(request_host& host, const request& incoming, request_context& context) {
-  auto what = std::string_view(context.path).substr(prefix.size());
+  auto what = std::string_view(context.path).substr(store_prefix.size());
   auto query = query_of(incoming);
   bool reads = incoming.verb == method::get;
   if (what == "range" && reads) return answer_range(host, query, context);
   if (what == "lease" && reads) return answer_lease(host, query, context);
   if (what == "compact" && incoming.verb == method::post) return answer_compact(host, query, context);
   bool known = what == "range" || what == "lease" || what == "compact";
-  return refuse(known ? method_not_allowed()
-                      : make_status(reason::not_found, "the server could not find the requested resource"));
+  return refuse_path(known ? method_not_allowed()
+                           : make_status(reason::not_found, "the server could not find the requested resource"));
 }
 
 }  // namespace troupe::api

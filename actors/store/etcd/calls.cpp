@@ -9,8 +9,6 @@ namespace {
 
 using core::report;
 
-constexpr std::uint64_t first_pause_ms = 100;
-constexpr std::uint64_t longest_pause_ms = 1'000;
 constexpr std::uint64_t tell_every_ms = 10'000;
 
 void send(state& s, std::uint64_t id, pending_call& c, effects& out) {
@@ -23,8 +21,7 @@ void send(state& s, std::uint64_t id, pending_call& c, effects& out) {
 /// Every member once without a pause, then slower and slower.
 void send_again(state& s, std::uint64_t id, pending_call& c, effects& out) {
   if (c.attempts < s.config.endpoints) return send(s, id, c, out);
-  const auto round = std::min(c.attempts / s.config.endpoints, 5u);
-  c.due_ms = s.now_ms + std::min(first_pause_ms << (round - 1), longest_pause_ms);
+  c.due_ms = s.now_ms + pause_after(s, c.attempts);
 }
 
 /// The core's own calls at the beginning never end: there is nothing to do without them.
@@ -117,6 +114,13 @@ bool condition_held(const pending_call& c, const store::event& e) {
 }
 
 }  // namespace
+
+std::uint64_t pause_after(const state& s, std::uint32_t failures) {
+  constexpr std::uint64_t first_ms = 100;
+  constexpr std::uint64_t longest_ms = 1'000;
+  const auto round = std::min(failures / s.config.endpoints, 5u);
+  return std::min(first_ms << (round - 1), longest_ms);
+}
 
 void pass_over(state& s, std::uint32_t endpoint) {
   if (s.current == endpoint) s.current = (endpoint + 1) % s.config.endpoints;

@@ -18,6 +18,8 @@ void settle_txn(state& s, std::uint64_t call_id, effects& out);
 void fail_settling(state& s, std::uint64_t call_id, const status& why, effects& out);
 /// The next member's turn, if `endpoint` had it.
 void pass_over(state& s, std::uint32_t endpoint);
+/// How long to wait once every member has failed so many times in a row, milliseconds.
+std::uint64_t pause_after(const state& s, std::uint32_t failures);
 /// What etcd's words mean to clients.
 status meaning_of(const std::string& message);
 

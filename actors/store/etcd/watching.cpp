@@ -7,8 +7,6 @@
 namespace troupe::store::etcd {
 namespace {
 
-constexpr std::uint64_t first_pause_ms = 100;
-constexpr std::uint64_t longest_pause_ms = 1'000;
 constexpr std::uint64_t opening_ms = 3'000;  // a member that does not open the watch within this time is passed over
 
 void open(state& s, effects& out) {
@@ -147,8 +145,7 @@ void on_ended(state& s, const watch_ended& e, effects& out) {
   s.watch.endpoint = (s.watch.endpoint + 1) % s.config.endpoints;
   // Every member once without a pause.
   if (++s.watch.failures < s.config.endpoints) return open(s, out);
-  const auto round = std::min(s.watch.failures / s.config.endpoints, 5u);
-  s.watch.due_ms = s.now_ms + std::min(first_pause_ms << (round - 1), longest_pause_ms);
+  s.watch.due_ms = s.now_ms + pause_after(s, s.watch.failures);
 }
 
 void drive_watch(state& s, effects& out) {
