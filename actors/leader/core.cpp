@@ -40,7 +40,7 @@ void write(state& s, effects& out) {
   const auto acquired = ours && !s.seen.acquired.empty() ? s.seen.acquired : micro_time(s.wall_ms);
   s.asking = true;
   s.sent_ms = s.now_ms;
-  out.push_back(write_lease{lease_json(s, s.config.identity, s.config.lease_ms, acquired, transitions), !s.known});
+  out.emplace_back(write_lease{lease_json(s, s.config.identity, s.config.lease_ms, acquired, transitions), !s.known});
 }
 
 void see(state& s, const record& found) {
@@ -63,7 +63,7 @@ void wait(state& s) {
 void step_down_if_late(state& s, effects& out) {
   if (!s.leads || s.now_ms < s.renewed_ms + s.config.renew_ms) return;
   s.leads = false;
-  out.push_back(step_down{});
+  out.emplace_back(std::in_place_type<step_down>);
 }
 
 struct stepper {
@@ -77,7 +77,7 @@ struct stepper {
     if (s.asking || s.now_ms < s.due_ms) return;
     if (s.leads && !s.doubtful) return write(s, out);
     s.asking = true;
-    out.push_back(read_lease{});
+    out.emplace_back(std::in_place_type<read_lease>);
   }
   void operator()(const lease_read& e) {
     if (!e.exists) {
@@ -89,7 +89,7 @@ struct stepper {
     see(s, e.found);
     s.doubtful = false;
     if (!held_by_another(s)) return write(s, out);
-    if (std::exchange(s.leads, false)) out.push_back(step_down{});
+    if (std::exchange(s.leads, false)) out.emplace_back(std::in_place_type<step_down>);
     wait(s);
   }
   void operator()(const lease_written& e) {
@@ -101,7 +101,7 @@ struct stepper {
     }
     see(s, e.now);
     s.renewed_ms = s.sent_ms;
-    if (!std::exchange(s.leads, true)) out.push_back(lead{});
+    if (!std::exchange(s.leads, true)) out.emplace_back(std::in_place_type<lead>);
   }
   void operator()(const call_failed&) {
     wait(s);
