@@ -54,6 +54,7 @@ int become_ctr(const image_flags& given, std::vector<std::string> words) {
     return print_error("no cluster with a containerd of its own is running there: give its --data-dir, or a --socket");
   words.insert(words.begin(), {"ctr", "--address", socket, "--namespace", "k8s.io", "images"});
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   execvp("ctr", arguments.data());

@@ -180,10 +180,10 @@ class builder : public YAML::EventHandler {
       top.merged.push_back(value);
       return;
     }
-    const yaml_error no_map{"map merge requires map or sequence of maps as the value"};
-    if (!value.is_array()) throw no_map;
+    const auto no_map = [] { return yaml_error{"map merge requires map or sequence of maps as the value"}; };
+    if (!value.is_array()) throw no_map();
     for (const node* item = value.begin_elements(); item != value.end_elements(); ++item) {
-      if (!item->is_object()) throw no_map;
+      if (!item->is_object()) throw no_map();
       top.merged.push_back(*item);
     }
   }
@@ -320,7 +320,7 @@ void check_complete(std::string_view yaml, YAML::Parser& parser, const YAML::Mar
     const std::string where = next.mark.line > 0 ? "line " + std::to_string(next.mark.line) + ": " : "";
     throw yaml_error{where + "did not find expected " + what};
   } catch (const YAML::Exception&) {
-    // What is wrong behind the document is not its affair.
+    return;  // what is wrong behind the document is not its affair
   }
 }
 

@@ -48,8 +48,8 @@ bool key_less(std::string_view left, std::string_view right) {
     std::uint64_t b_number = 0;
     if (a[i] == '0' || b[i] == '0') {
       // A zero inside a number counts: look back for its first digits.
-      for (std::size_t j = i; j-- > 0 && is_digit_rune(a[j]);) {
-        if (a[j] != '0') {
+      for (std::size_t j = i; j > 0 && is_digit_rune(a[j - 1]); --j) {
+        if (a[j - 1] != '0') {
           a_number = b_number = 1;
           break;
         }
@@ -151,7 +151,7 @@ class yaml_writer {
   std::size_t column() const {
     // Characters, not bytes, of the current line.
     std::size_t count = 0;
-    for (std::size_t i = out.size(); i-- > 0 && out[i] != '\n';) count += (out[i] & 0xc0) != 0x80;
+    for (std::size_t i = out.size(); i > 0 && out[i - 1] != '\n'; --i) count += (out[i - 1] & 0xc0) != 0x80;
     return count;
   }
   void new_line(std::size_t indent) {

@@ -289,6 +289,7 @@ status read_mapping(std::string_view source, const std::string& prefix, const YA
 const std::vector<config_key>& config_keys() {
   static const std::vector<config_key> keys = [] {
     std::vector<config_key> list;
+    list.reserve(rows().size());
     for (const auto& r : rows()) list.push_back(r.key);
     return list;
   }();

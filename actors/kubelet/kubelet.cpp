@@ -57,7 +57,7 @@ class kubelet_shell final : public component<local_kubelet> {
             [this](const api::watch_delivery& m) { session_.handle(m); },
             [this](const container::reply& m) { on_reply(m); },
             [this](const container::happenings& m) { on_happenings(m); },
-            [this](const container::log_chunk&) {},
+            [](const container::log_chunk&) {},
             [this](const timer_due&) { feed(node_clock_due{now()}); },
             [this](const read_pod_log& m) { on_read_log(m); },
             [this](const open_pod_stream& m) { on_open_stream(m); }};

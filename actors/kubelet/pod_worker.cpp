@@ -46,7 +46,7 @@ class worker final : public component<worker_actor> {
             [this](const api_answer& m) { take(calls_, m.token, m.answer); },
             [this](const container::reply& m) { take(replies_, m.id, m); },
             [this](const container::happenings& m) { on_happenings(m); },
-            [this](const container::log_chunk&) {},
+            [](const container::log_chunk&) {},
             [this](const read_pod_log& m) { on_read_log(m); },
             [this](const open_pod_stream& m) { on_open_stream(m); },
             [this](const timer_due&) { feed(clock_due{now()}); }};
@@ -167,7 +167,7 @@ class worker final : public component<worker_actor> {
   }
 
   /// Fetches what the references name, then goes on. `error`: something could not be fetched at all.
-  void gather(std::vector<reference> references, bool services,
+  void gather(const std::vector<reference>& references, bool services,
               std::function<void(env_sources, std::string error)> on_done) {
     struct gathering {
       env_sources sources;
@@ -207,7 +207,7 @@ class worker final : public component<worker_actor> {
   void perform(const prepare_volumes&) {
     auto doc = pod();
     if (!doc) return feed(volumes_prepared{now(), doc.error().message});
-    gather(volume_references(**doc), false, [this](env_sources sources, std::string error) {
+    gather(volume_references(**doc), false, [this](const env_sources& sources, std::string error) {
       auto fresh = pod();
       if (error.empty() && fresh)
         error = make_volumes(**fresh, context_->node, sources, context_->volume_root, volume_paths_);

@@ -215,4 +215,10 @@ scalar_result normal_time(std::string_view in, time_format format) {
   return out;
 }
 
+std::optional<std::int64_t> time_ms(std::string_view in) {
+  time_reader reader(in, time_format::seconds);
+  if (!reader.read()) return std::nullopt;
+  return reader.seconds() * 1000 + reader.nanos() / 1'000'000;
+}
+
 }  // namespace troupe::schema

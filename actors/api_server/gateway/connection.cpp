@@ -244,9 +244,10 @@ void connection::linger() {
   static thread_local std::array<char, record_bytes> buffer;
   for (int turn = 0; turn < 16; ++turn) {
     auto size = ::recv(socket_, buffer.data(), buffer.size(), 0);
-    if (size > 0 && (discarded_ += static_cast<std::uint64_t>(size)) <= max_lingering_bytes) continue;
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    return kill();
+    if (size <= 0) return kill();
+    discarded_ += static_cast<std::uint64_t>(size);
+    if (discarded_ > max_lingering_bytes) return kill();
   }
 }
 

@@ -207,7 +207,7 @@ void h1_parser::on_head_end() {
   if (request_.chunked && request_.content_length) return fail(400, "both Content-Length and Transfer-Encoding");
   if (request_.chunked) {
     step_ = step::chunk_line;
-  } else if (request_.content_length.value_or(0) > 0) {
+  } else if (request_.content_length && *request_.content_length > 0) {
     begin_data(*request_.content_length, step::sized_body);
   } else {
     step_ = step::complete;

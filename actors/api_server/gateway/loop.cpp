@@ -220,6 +220,7 @@ void loop::begin_drain() {
   drain_deadline_us_ = steady_now_us() + in_us(bounds().drain);
   listen(false);
   std::vector<exchange*> open;
+  open.reserve(watches_.size());
   for (auto& [id, x] : watches_) open.push_back(x);
   for (auto* x : open) {
     stop_watch(*x);

@@ -247,6 +247,7 @@ void loop::release(exchange& x) {
 
 void loop::on_api_server_gone() {
   std::vector<exchange*> open;
+  open.reserve(watches_.size());
   for (auto& [id, x] : watches_) open.push_back(x);
   for (auto* x : open) {
     stop_watch(*x);

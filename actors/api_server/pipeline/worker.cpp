@@ -28,7 +28,7 @@ worker::behavior_type worker::make_behavior() {
           [this](const store::ack& m) { on_ack(m); },
           [this](const cacher::reached& m) {
             auto found = pending_.find(m.id);
-            if (found != pending_.end()) resume(*found->second);
+            if (found != pending_.end()) go_on(*found->second);
           },
           [this](const timer_due&) { on_sweep(); }};
 }
@@ -113,7 +113,7 @@ void worker::record(const frame& f, const api::response& answer) {
   recorder()->add(made);
 }
 
-void worker::resume(pending_call& call) {
+void worker::go_on(pending_call& call) {
   auto found = frames_.find(call.frame);
   if (found == frames_.end()) return;
   current_ = found->second.get();
@@ -134,7 +134,7 @@ void worker::on_reply(const Reply& reply) {
   auto& call = static_cast<Call&>(*found->second);
   call.reply = reply;
   if constexpr (std::is_same_v<Call, transaction_call>) note_commit(call);
-  resume(call);
+  go_on(call);
 }
 
 void worker::begin(pending_call& call) {
@@ -213,7 +213,7 @@ void worker::on_ack(const store::ack& reply) {
   wanted.settles = false;
   wanted.outcome = reply.error;
   wanted.revision = std::max(wanted.revision, slots().now(wanted.resource).needed);
-  if (!reply.error.ok() || wanted.reached()) return resume(wanted);
+  if (!reply.error.ok() || wanted.reached()) return go_on(wanted);
   send_order(wanted);
 }
 
@@ -227,6 +227,7 @@ void worker::on_sweep() {
   sweeping_ = false;
   auto now = steady_ms();
   std::vector<std::uint64_t> ids;
+  ids.reserve(pending_.size());
   for (auto& [id, call] : pending_) ids.push_back(id);
   std::sort(ids.begin(), ids.end());
   for (auto id : ids) {
@@ -238,7 +239,7 @@ void worker::on_sweep() {
       if (!late && !started()) continue;
       if (!started())
         static_cast<startup_call&>(call).outcome = make_status(reason::service_unavailable, "the server is starting");
-      resume(call);
+      go_on(call);
     } else if (call.what() == pending_call::kind::freshness) {
       auto& wanted = static_cast<freshness_call&>(call);
       bool there = !wanted.settles && wanted.reached();
@@ -252,7 +253,7 @@ void worker::on_sweep() {
                                              ", current: " + std::to_string(slot.current.load()->revision()));
         wanted.outcome.retry_after_seconds = 1;
       }
-      resume(call);
+      go_on(call);
     } else if (late) {
       auto error = make_status(reason::server_timeout, "the store did not answer in time");
       if (call.what() == pending_call::kind::transaction)
@@ -261,7 +262,7 @@ void worker::on_sweep() {
         static_cast<control_call&>(call).reply.error = error;
       else
         static_cast<read_call&>(call).reply.error = error;
-      resume(call);
+      go_on(call);
     }
   }
   if (!pending_.empty()) arm_sweep();

@@ -7,6 +7,7 @@
 #include "actors/api_server/registry/draft.hpp"
 #include "actors/api_server/registry/object_text.hpp"
 #include "messages/schema/codec.hpp"
+#include "messages/schema/scalars.hpp"
 
 namespace troupe::api {
 
@@ -82,7 +83,7 @@ void bump(document& doc) {
 }
 
 status wrong_precondition(const schema::resource& row, const object& current, const delete_options& options) {
-  auto refuse = [&](std::string why) { return conflict(row.group, row.kind, current.name, why); };
+  auto refuse = [&](const std::string& why) { return conflict(row.group, row.kind, current.name, why); };
   if (!options.uid.empty() && options.uid != current.uid)
     return refuse("the UID in the precondition (" + options.uid + ") does not match the UID in record (" +
                   std::string(current.uid) + "). The object might have been deleted and then recreated");
@@ -209,7 +210,7 @@ class delete_decision {
       if (have == 0) return changed ? write() : change_plan{};
     }
     if (wanted >= have) return changed ? write() : change_plan{};
-    auto begun = parse_time(text_at(metadata, "deletionTimestamp")) - have * 1000;
+    auto begun = schema::time_ms(text_at(metadata, "deletionTimestamp")).value_or(0) - have * 1000;
     auto at = time_text(begun + wanted * 1000);
     doc.set(metadata, "deletionTimestamp", std::string_view(at));
     doc.set(metadata, "deletionGracePeriodSeconds", wanted);

@@ -55,7 +55,7 @@ void set_condition(document& doc, std::string_view type, std::string_view value,
 
 /// Why the pod cannot be bound now, or ok.
 status unbindable(const node& pod, std::string_view name) {
-  auto refuse = [&](std::string why) { return conflict("", "pods/binding", name, why); };
+  auto refuse = [&](const std::string& why) { return conflict("", "pods/binding", name, why); };
   if (pod.find("metadata", "deletionTimestamp"))
     return refuse("pod " + std::string(name) + " is being deleted, cannot be assigned to a host");
   auto* spec = pod.find("spec");

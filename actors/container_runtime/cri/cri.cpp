@@ -96,7 +96,10 @@ class driver final : public component<driver_actor> {
     client_->ask(std::move(what), marks, [me, then = std::move(then)](container::failure error, answer came) {
       auto alive = caf::actor_cast<caf::strong_actor_ptr>(me);
       if (!alive) return;
-      caf::anon_send(caf::actor_cast<driver_actor>(alive), call_over{[then, error, came] { then(error, came); }});
+      caf::anon_send(caf::actor_cast<driver_actor>(alive),
+                     call_over{[then, error = std::move(error), came = std::move(came)]() mutable {
+                       then(std::move(error), std::move(came));
+                     }});
     });
   }
 

@@ -1,11 +1,18 @@
 // The hollow runtime: sandboxes and containers that exist on paper only. Deterministic: ids and addresses are counted,
 // time comes in, exits follow from annotations of the pod:
 //
-//   troupe.dev/hollow-exit-after: "5s"      every container ends that long after its start (h, m, s, ms; a bare number:
-//   s) troupe.dev/hollow-exit-code: "3"        with this code; default 0 troupe.dev/hollow-oom: "true"           as if
-//   killed for its memory troupe.dev/hollow-ignore-term: "true"   the stop signal is ignored until SIGKILL
+//   troupe.dev/hollow-exit-after: "5s"      every container ends that long after its start (h, m, s, ms; else seconds)
+//
+//   troupe.dev/hollow-exit-code: "3"        with this code; default 0
+//
+//   troupe.dev/hollow-oom: "true"           as if killed for its memory
+//
+//   troupe.dev/hollow-ignore-term: "true"   the stop signal is ignored until SIGKILL
+//
 //   troupe.dev/hollow-log: "text"           what it writes at its start
+//
 //   troupe.dev/hollow-failing-probes: "liveness readiness startup"   those probes fail
+//
 //   troupe.dev/hollow-exec-exit-code: "1"   result of every other exec_sync
 //
 // Each may carry "." and a container's name behind it, and then holds for that container alone. An image whose registry
@@ -138,7 +145,7 @@ class core {
   void tell(const container::sandbox_status& b);
   std::string new_id(char kind);
   std::uint32_t new_address();
-  bool use_network(const std::string& cidr);
+  bool use_network(std::string_view cidr);
   container::image_info image(const std::string& name) const;
 
   options options_;

@@ -43,6 +43,7 @@ namespace_condition finalizers_remaining(const left_overs& left) {
     return {"NamespaceFinalizersRemaining", false, "ContentHasNoFinalizers",
             "All content-preserving finalizers finished"};
   std::vector<std::string> parts;
+  parts.reserve(sum.size());
   for (const auto& [finalizer, count] : sum)
     parts.push_back(fmt::format("{} in {} resource instances", finalizer, count));
   return {"NamespaceFinalizersRemaining", true, "SomeFinalizersRemain",

@@ -67,10 +67,10 @@ std::string open_error(const directory& d) {
 }  // namespace
 
 TEST_CASE("crc32c: the published check value, in one piece and in several") {
-  CHECK(log::crc32c("123456789", 9) == 0xE3069283U);
+  CHECK(log::crc32c("123456789") == 0xE3069283U);
   std::string text(1000, 'x');
   for (std::size_t cut : {0UL, 1UL, 7UL, 8UL, 333UL, 1000UL}) {
-    CHECK(log::crc32c(text.data() + cut, 1000 - cut, log::crc32c(text.data(), cut)) == log::crc32c(text.data(), 1000));
+    CHECK(log::crc32c(text.substr(cut), log::crc32c(text.substr(0, cut))) == log::crc32c(text));
   }
 }
 
