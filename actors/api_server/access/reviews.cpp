@@ -137,11 +137,11 @@ status answer_access(authorizer::state& judge, const request_context& context, d
   return {};
 }
 
-void set_words(document& doc, node& rule, std::string_view field, const std::vector<std::string_view>& words) {
-  if (words.empty()) return;
+void set_words(document& doc, node& rule, std::string_view field, const std::vector<std::string_view>& listed) {
+  if (listed.empty()) return;
   node& list = doc.set(rule, field);
   doc.make_array(list);
-  for (std::string_view word : words) doc.assign(doc.append(list), word);
+  for (std::string_view word : listed) doc.assign(doc.append(list), word);
 }
 
 status answer_rules(authorizer::state& judge, const request_context& context, document& review) {

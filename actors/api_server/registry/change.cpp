@@ -111,9 +111,14 @@ status store_failure(const status& error) {
 }
 
 task<bool> refresh(request_host& host, const request_view& view) {
+  if (host.slots().shared_store) {
+    auto asking = host.control(store::sync{});
+    store::ack settled = co_await asking;
+    if (!settled.error.ok()) co_return false;
+  }
   auto behind = view.behind();
   for (auto resource : behind) {
-    auto waiting = host.fresh(resource);
+    auto waiting = host.at_least(resource, host.slots().now(resource).needed);
     status outcome = co_await waiting;
     if (!outcome.ok()) co_return false;
   }
