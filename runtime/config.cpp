@@ -2,13 +2,14 @@
 #include "runtime/config.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <functional>
 #include <sstream>
 #include <variant>
 
 #include <yaml-cpp/yaml.h>
+
+#include "messages/number.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -224,13 +225,12 @@ status assign(std::string_view where, const row& r, std::string_view text, confi
     }
     **string = std::move(value);
   } else if (auto** integer = std::get_if<std::int64_t*>(&field)) {
-    std::int64_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return wrong_type(where, r, in_quotes(text));
-    if (value < r.least || value > r.most)
+    const auto value = number_in<std::int64_t>(text);
+    if (!value) return wrong_type(where, r, in_quotes(text));
+    if (*value < r.least || *value > r.most)
       return refuse(where, "\"" + std::string(r.key.name) + "\" must be between " + std::to_string(r.least) + " and " +
-                               std::to_string(r.most) + ", not " + std::to_string(value));
-    **integer = value;
+                               std::to_string(r.most) + ", not " + std::to_string(*value));
+    **integer = *value;
   } else if (auto** boolean = std::get_if<bool*>(&field)) {
     if (text != "true" && text != "false") return wrong_type(where, r, in_quotes(text));
     **boolean = text == "true";
@@ -369,11 +369,8 @@ status check_store(const configuration& config) {
 status check_config(const configuration& config) {
   auto colon = config.api_server.listen.rfind(':');
   std::int64_t port = -1;
-  if (colon != std::string::npos) {
-    auto text = std::string_view(config.api_server.listen).substr(colon + 1);
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (error != std::errc() || end != text.data() + text.size()) port = -1;
-  }
+  if (colon != std::string::npos)
+    port = number_in<std::int64_t>(std::string_view(config.api_server.listen).substr(colon + 1)).value_or(-1);
   if (colon == 0 || port < 0 || port > 65535)
     return bad_request("api_server.listen: must be ADDRESS:PORT with a port between 0 and 65535, not \"" +
                        config.api_server.listen + "\"");

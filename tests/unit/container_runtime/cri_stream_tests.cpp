@@ -140,6 +140,38 @@ TEST_CASE("a connection to a port ends when both its streams do") {
   CHECK(h.log == "opened;1:answer;1: end;3: end;closed;");
 }
 
+TEST_CASE("what a port says before its streams are answered for is not lost") {
+  heard h;
+  server far;
+  runtime_stream near(order(stream_kind::port_forward, false, false), place, h);
+  near.outgoing.clear();
+  near.receive(accepted);
+  far.hear(near);
+  near.receive(far.data(3, "first") + far.replies({1}) + far.data(3, "second"));
+  CHECK(h.log.empty());
+  SUBCASE("more follows") {
+    near.receive(far.replies({3}) + far.data(3, "third"));
+    CHECK(h.log == "opened;1:first;1:second;1:third;");
+  }
+  SUBCASE("that was all") {
+    near.receive(far.data(1, "no such port", true) + far.data(3, "", true));
+    CHECK(h.log.empty());
+    near.receive(far.replies({3}));
+    CHECK(h.log == "opened;1:first;1:second;3:no such port;3: end;1: end;closed;");
+  }
+  SUBCASE("the stream is refused") {
+    std::string reset;
+    far.encoder.reset(reset, 3, wire::spdy_reset::refused_stream);
+    near.receive(reset);
+    CHECK(h.log == "closed: the container runtime refused a stream;");
+  }
+  SUBCASE("no answer, but ever more") {
+    std::string block(1 << 20, 'x');
+    near.receive(far.data(3, block));
+    CHECK(h.log == "closed: the container runtime does not open the stream;");
+  }
+}
+
 TEST_CASE("what goes wrong says so, once") {
   auto ends_with = [](stream_kind kind, auto play, const char* log) {
     heard h;
