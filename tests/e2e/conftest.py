@@ -42,15 +42,34 @@ def eventually(check, seconds=20, every=0.05):
     raise AssertionError(f"not so after {seconds} s: {last!r}")
 
 
+def bound(command):
+    """The command as a process that does not outlive this one, however this one ends. To be started by the main thread."""
+    return ["setpriv", "--pdeathsig", "TERM", *map(str, command)]
+
+
+class Holder:
+    """A process that keeps namespaces of its own alive. It ends with its input, and so with this process at the latest."""
+
+    def __init__(self, *flags, prepare="true"):
+        self.process = subprocess.Popen(
+            ["unshare", *flags, "sh", "-c", f"ip link set lo up && {prepare} && echo ready && exec cat"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+        if self.process.stdout.readline() != "ready\n":
+            self.close()
+            raise OSError(f"no namespaces: unshare {' '.join(flags)}: {self.process.returncode}")
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
 class Sandbox:
     """A machine within this one: a network and mounts of its own, so that nothing a test does reaches the host."""
 
     def __init__(self):
         # /run is private; cgroups are the host's, each cluster has its own parent there.
-        self.holder = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c",
-             "ip link set lo up && mount -t tmpfs tmpfs /run && echo ready && exec sleep 3600"], stdout=subprocess.PIPE, text=True)
-        assert self.holder.stdout.readline() == "ready\n"
+        self.holder = Holder("--net", "--mount", "--propagation", "private", prepare="mount -t tmpfs tmpfs /run")
 
     def wrap(self, command):
         """The command as it runs in here; the process is the command itself."""
@@ -93,8 +112,7 @@ class Sandbox:
             connection.close()
 
     def close(self):
-        self.holder.kill()
-        self.holder.wait()
+        self.holder.close()
 
 
 def may_skip_root_tests():
@@ -120,9 +138,13 @@ class Cluster:
 
     def start(self, wait=True):
         self.log_file = open(self.log, "ab")
-        self.process = subprocess.Popen(self.wrap(self.arguments), stdout=self.log_file, stderr=self.log_file, cwd=self.directory)
-        if wait:
-            eventually(self.ready, 60)
+        self.process = subprocess.Popen(bound(self.wrap(self.arguments)), stdout=self.log_file, stderr=self.log_file, cwd=self.directory)
+        try:
+            if wait:
+                eventually(self.ready, 60)
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
         return self
 
     def wrap(self, command):
@@ -138,9 +160,10 @@ class Cluster:
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(seconds)
-        code = self.process.returncode if self.process else None
+        if not self.process:
+            return None
         self.log_file.close()
-        return code
+        return self.process.returncode
 
     def credentials(self):
         config = yaml.safe_load(self.kubeconfig.read_text())

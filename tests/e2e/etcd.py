@@ -1,11 +1,13 @@
 """A real etcd: one member on loopback, or several, each in a network namespace of its own, with TLS."""
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
-from conftest import eventually, free_port
+from conftest import Cluster, Holder, Sandbox, bound, eventually, free_port
 
 
 def run(*command, **options):
@@ -61,11 +63,14 @@ class Member:
             command = self.network.wrap(command)
         environment = {**os.environ, "ETCD_UNSUPPORTED_ARCH": os.uname().machine}
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(bound(command), stdout=log, stderr=log, env=environment)
         return self
 
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
     def stop(self, how=signal.SIGTERM):
-        if self.process and self.process.poll() is None:
+        if self.alive():
             self.process.send_signal(how)
             self.process.wait(30)
 
@@ -75,9 +80,7 @@ class Network:
 
     def __init__(self, hub, number):
         self.hub, self.cable, self.address = hub, f"cable{number}", f"10.77.0.{number + 11}"
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && exec sleep 3600"],
-                                       stdout=subprocess.PIPE, text=True)
-        assert self.holder.stdout.readline() == "ready\n"
+        self.holder = Holder("--net")
         hub.run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid))
         hub.run("ip", "link", "set", self.cable, "master", "bridge", "up")
         for command in (("ip", "address", "add", f"{self.address}/24", "dev", "eth0"), ("ip", "link", "set", "eth0", "up")):
@@ -93,8 +96,7 @@ class Network:
         self.hub.run("ip", "link", "set", self.cable, "up")
 
     def close(self):
-        self.holder.kill()
-        self.holder.wait()
+        self.holder.close()
 
 
 class Etcd:
@@ -106,17 +108,28 @@ class Etcd:
         self.hub = hub  # where clients run
         self.initial = ",".join(f"{m.name}={m.peer}" for m in members)
 
-    def start(self, more=()):
+    def start(self):
         for member in self.members:
-            member.start(self.initial, more)
-        eventually(lambda: self.ctl("endpoint", "health"), 30)
-        return self
+            self.start_member(member)
+        self.wait_until_healthy()
+
+    def start_member(self, member):
+        member.start(self.initial)
+
+    def wait_until_healthy(self):
+        """Every member has taken a write."""
+        eventually(self.healthy, 30)
+
+    def healthy(self):
+        """etcdctl 3.4 says it on standard error; its exit code is the same in all versions."""
+        for member in self.members:
+            assert member.alive(), f"{member.name} has ended:\n{member.log.read_text()[-2000:]}"
+        self.ctl("endpoint", "health")
+        return True
 
     def stop(self):
         for member in self.members:
             member.stop(signal.SIGKILL)
-            if member.network:
-                member.network.close()
 
     def settings(self):
         """Flags of `troupe up`."""
@@ -153,20 +166,54 @@ class Etcd:
         return None
 
 
-def three_machines(hub, directory):
-    """Three members on machines of their own, with TLS for clients and among themselves."""
-    for command in (("ip", "link", "add", "bridge", "type", "bridge"), ("ip", "address", "add", "10.77.0.1/24", "dev", "bridge"),
-                    ("ip", "link", "set", "bridge", "up")):
-        hub.run(*command)
-    authority = Authority(directory)
-    members = []
-    for number in range(3):
-        network = Network(hub, number)
-        tls = (authority, *authority.issue(f"m{number}", [network.address]))
-        members.append(Member(directory, f"m{number}", f"https://{network.address}:2379", f"https://{network.address}:2380", network, tls))
-    return Etcd(members, (authority.certificate, *authority.issue("troupe")), hub)
+@contextlib.contextmanager
+def three_machines(directory):
+    """Three members that run on machines of their own, with TLS for clients and among themselves; clients are in its hub."""
+    with contextlib.ExitStack() as at_the_end:
+        hub = Sandbox()
+        at_the_end.callback(hub.close)
+        for command in (("ip", "link", "add", "bridge", "type", "bridge"), ("ip", "address", "add", "10.77.0.1/24", "dev", "bridge"),
+                        ("ip", "link", "set", "bridge", "up")):
+            hub.run(*command)
+        authority = Authority(directory)
+        members = []
+        for number in range(3):
+            network = Network(hub, number)
+            at_the_end.callback(network.close)
+            tls = (authority, *authority.issue(f"m{number}", [network.address]))
+            members.append(Member(directory, f"m{number}", f"https://{network.address}:2379", f"https://{network.address}:2380", network, tls))
+        etcd = Etcd(members, (authority.certificate, *authority.issue("troupe")), hub)
+        at_the_end.callback(etcd.stop)
+        etcd.start()
+        yield etcd
 
 
+@contextlib.contextmanager
 def single(directory):
-    """One member on loopback, without TLS."""
-    return Etcd([Member(directory, "m0", f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}")])
+    """One member that runs on loopback, without TLS."""
+    etcd = Etcd([Member(directory, "m0", f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}")])
+    try:
+        etcd.start()
+        yield etcd
+    finally:
+        etcd.stop()
+
+
+@contextlib.contextmanager
+def processes(etcd, directory):
+    """Makes Troupe processes, where the clients of an etcd are: they share it, and the certificates of the first one."""
+    made = []
+
+    def make(*extra, nodes=0, settings=None):
+        cluster = Cluster(directory / f"troupe{len(made)}", nodes=nodes, extra=[*(settings or etcd.settings()), *extra])
+        cluster.sandbox = etcd.hub
+        cluster.data.mkdir(parents=True)
+        if made:
+            shutil.copytree(made[0].data / "pki", cluster.data / "pki")
+        made.append(cluster)
+        return cluster
+    try:
+        yield make
+    finally:
+        for cluster in made:
+            cluster.stop(signal.SIGKILL)

@@ -1,35 +1,27 @@
 """Three members of etcd on machines of their own, with TLS, and two Troupe processes that serve one cluster."""
-import os
-import shutil
 import signal
 import time
 
 import pytest
 
-from conftest import Cluster, Sandbox, eventually, may_skip_root_tests
-from etcd import Authority, three_machines
+from conftest import Cluster, eventually, may_skip_root_tests
+from etcd import Authority, processes, three_machines
 from storm import MAPS, Client, Creator, Watcher, config_map
 
 pytestmark = pytest.mark.skipif(may_skip_root_tests(), reason="network namespaces take root")
 
 
 @pytest.fixture
-def machines(tmp_path):
-    hub = Sandbox()
-    etcd = three_machines(hub, tmp_path / "etcd").start()
-    yield hub, etcd
-    etcd.stop()
-    hub.close()
+def etcd(tmp_path):
+    with three_machines(tmp_path / "etcd") as made:
+        yield made
 
 
-def troupe(hub, etcd, directory, first=None, settings=None):
-    """A Troupe process on the hub; it shares the certificates of the first one."""
-    cluster = Cluster(directory, nodes=0, extra=settings or etcd.settings())
-    cluster.sandbox = hub
-    cluster.data.mkdir(parents=True)
-    if first:
-        shutil.copytree(first.data / "pki", cluster.data / "pki")
-    return cluster
+@pytest.fixture
+def troupe(etcd, tmp_path):
+    """Makes Troupe processes beside the members; they share them."""
+    with processes(etcd, tmp_path) as make:
+        yield make
 
 
 def recovered(creators, seconds=40):
@@ -45,10 +37,8 @@ def proceed(creators, steps=60):
     eventually(lambda: all(len(c.acknowledged) > b + steps for c, b in zip(creators, before)), 60)
 
 
-def test_members_and_a_process_die_under_load_and_service_goes_on(machines, tmp_path):
-    hub, etcd = machines
-    one = troupe(hub, etcd, tmp_path / "one").start()
-    two = troupe(hub, etcd, tmp_path / "two", one).start()
+def test_members_and_a_process_die_under_load_and_service_goes_on(etcd, troupe):
+    one, two = troupe().start(), troupe().start()
     both = (one, two)
     creators = [Creator(both[i % 2], f"c{i}") for i in range(4)]
     watchers = [Watcher(cluster, patient=True) for cluster in both]
@@ -64,22 +54,22 @@ def test_members_and_a_process_die_under_load_and_service_goes_on(machines, tmp_
         leader.stop(signal.SIGKILL)
         times["leader killed"] = recovered(creators)
         proceed(creators)
-        leader.start(etcd.initial)
-        eventually(lambda: etcd.ctl("endpoint", "health"), 30)
+        etcd.start_member(leader)
+        etcd.wait_until_healthy()
         # A follower dies, each of them once: the one that the processes talk to is among them.
         for member in [m for m in etcd.members if m is not etcd.leader()]:
             member.stop(signal.SIGKILL)
             times[f"follower {member.name} killed"] = recovered(creators)
             proceed(creators)
-            member.start(etcd.initial)
-            eventually(lambda: etcd.ctl("endpoint", "health"), 30)
+            etcd.start_member(member)
+            etcd.wait_until_healthy()
         # The leader's cable is cut: nobody is told, all is silent.
         leader = etcd.leader()
         leader.network.cut()
         times["leader cut off"] = recovered(creators)
         proceed(creators)
         leader.network.heal()
-        eventually(lambda: etcd.ctl("endpoint", "health"), 30)
+        etcd.wait_until_healthy()
         proceed(creators)
         # One of the two processes dies.
         one.stop(signal.SIGKILL)
@@ -110,11 +100,9 @@ def test_members_and_a_process_die_under_load_and_service_goes_on(machines, tmp_
     assert one.stop() == 0 and two.stop() == 0
 
 
-def test_a_follower_that_is_cut_off_serves_no_old_state(machines, tmp_path):
+def test_a_follower_that_is_cut_off_serves_no_old_state(etcd, troupe):
     """What one process reads is what the other one was promised, also while the member it talks to is alone."""
-    hub, etcd = machines
-    one = troupe(hub, etcd, tmp_path / "one").start()
-    two = troupe(hub, etcd, tmp_path / "two", one).start()
+    one, two = troupe().start(), troupe().start()
     writer, reader = Client(one), Client(two)
     number, cut = 0, []
     end = time.monotonic() + 12
@@ -135,9 +123,8 @@ def test_a_follower_that_is_cut_off_serves_no_old_state(machines, tmp_path):
     assert one.stop() == 0 and two.stop() == 0
 
 
-def test_strangers_are_told_apart(machines, tmp_path):
+def test_strangers_are_told_apart(etcd, troupe, tmp_path):
     """A wrong authority, and no certificate: the log says which member refused and why; the API is not ready."""
-    hub, etcd = machines
     other = Authority(tmp_path / "other", "another")
     authority, certificate, key = etcd.credentials
 
@@ -147,8 +134,8 @@ def test_strangers_are_told_apart(machines, tmp_path):
             out += ["--set", f"store.endpoints={member.client}"]
         return out
     stranger = other.issue("stranger")
-    for name, flags in (("authority", settings(other.certificate, certificate, key)), ("client", settings(authority, *stranger))):
-        cluster = troupe(hub, etcd, tmp_path / name, settings=flags)
+    for flags in (settings(other.certificate, certificate, key), settings(authority, *stranger)):
+        cluster = troupe(settings=flags)
         cluster.start(wait=False)
         try:
             eventually(lambda: "store.etcd_unreachable" in cluster.log.read_text(), 20)
@@ -157,5 +144,5 @@ def test_strangers_are_told_apart(machines, tmp_path):
         finally:
             cluster.stop(signal.SIGKILL)
     # With the right ones it comes up.
-    cluster = troupe(hub, etcd, tmp_path / "right").start()
+    cluster = troupe().start()
     assert cluster.stop() == 0

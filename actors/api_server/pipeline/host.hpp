@@ -47,7 +47,7 @@ class pending_call {
   std::coroutine_handle<> waiting_;
 };
 
-/// co_await gives store::txn_reply. The transaction is sent again after a restart of the store, see store_write.
+/// co_await gives store::txn_reply. The transaction is sent again after a restart of the store.
 class transaction_call final : public pending_call {
  public:
   transaction_call(request_host& host, store::txn what)
@@ -55,6 +55,7 @@ class transaction_call final : public pending_call {
   store::txn_reply await_resume() { return std::move(reply); }
   store::txn order;
   store::txn_reply reply;
+  bool repeated = false;  // sent more than once: the first may have been carried out
 };
 
 /// co_await gives store::range_reply.

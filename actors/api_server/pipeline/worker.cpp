@@ -200,8 +200,11 @@ void worker::on_store(const supervision::ref_changed& change) {
   store_incarnation_ = change.incarnation;
   if (same) return;
   // Whether the store before did it is unknown; doing it twice is found out by the compares (registry/change.cpp).
-  for (auto& [id, call] : pending_)
-    if (call->what() != pending_call::kind::freshness || static_cast<freshness_call*>(call)->settles) send_order(*call);
+  for (auto& [id, call] : pending_) {
+    if (call->what() == pending_call::kind::freshness && !static_cast<freshness_call*>(call)->settles) continue;
+    if (call->what() == pending_call::kind::transaction) static_cast<transaction_call*>(call)->repeated = true;
+    send_order(*call);
+  }
 }
 
 void worker::on_ack(const store::ack& reply) {

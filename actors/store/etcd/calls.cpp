@@ -91,6 +91,12 @@ ack ack_of(const state& s, const pending_call& c) {
   return out;
 }
 
+/// The answer is no, and an attempt before may be why.
+bool denies_after_doubt(const pending_call& c, const answered& e) {
+  const auto* reply = std::get_if<txn_reply>(&e.reply);
+  return e.what == fault::none && c.unclear && reply != nullptr && !reply->succeeded;
+}
+
 /// The change that the transaction's first operation makes, among the events since its first attempt.
 const store::event* own_event(const state& s, const pending_call& c) {
   const auto& ops = std::get<txn>(c.what).ops;
@@ -111,6 +117,14 @@ bool condition_held(const pending_call& c, const store::event& e) {
   for (const auto& one : std::get<txn>(c.what).compares)
     if (one.key == e.current.key) return one.mod_revision == e.previous.mod_revision;
   return true;
+}
+
+void end_settled(state& s, std::map<std::uint64_t, pending_call>::iterator which, txn_reply reply, effects& out) {
+  answered done;
+  done.reply = std::move(reply);
+  const auto settled = std::move(which->second);
+  s.calls.erase(which);
+  end_well(s, settled, done, out);
 }
 
 }  // namespace
@@ -153,6 +167,10 @@ void on_answered(state& s, answered& e, effects& out) {
   auto found = s.calls.find(e.id);
   if (found == s.calls.end()) return;
   auto& c = found->second;
+  if (denies_after_doubt(c, e)) {
+    c.denied = std::move(std::get<txn_reply>(e.reply));
+    return ask_settling(s, e.id, out);
+  }
   if (e.what == fault::none || e.what == fault::refused) {
     const auto done = std::move(c);
     s.calls.erase(found);
@@ -180,17 +198,13 @@ void settle_txn(state& s, std::uint64_t call_id, effects& out) {
   auto& c = found->second;
   const auto* own = own_event(s, c);
   if (own != nullptr && condition_held(c, *own)) {
-    answered done;
     txn_reply reply;
     reply.succeeded = true;
     reply.revision = own->current.mod_revision;
-    done.reply = std::move(reply);
-    const auto settled = std::move(c);
-    s.calls.erase(found);
-    return end_well(s, settled, done, out);
+    return end_settled(s, found, std::move(reply), out);
   }
   if (c.since < s.window_start) return fail_settling(s, call_id, late(c), out);
-  c.unclear = false;
+  if (c.denied) return end_settled(s, found, std::move(*c.denied), out);
   send_again(s, call_id, c, out);
 }
 

@@ -5,7 +5,8 @@
 // read of the newest revision, answered when the watch has come that far.
 //
 // A transaction whose fate is unclear (the member died under it) is settled the same way: once the watch has passed a
-// newer quorum read, it is either among the events seen since, or it was not applied and may be sent again.
+// newer quorum read, it is either among the events seen since, or it was not applied yet and may be sent again: of the
+// two only one finds its condition true. When the second one does not, the events tell once more whether it was the first.
 #pragma once
 
 #include <cstdint>
@@ -112,6 +113,7 @@ struct pending_call {
   std::uint64_t due_ms = 0;  // when to try again; 0: it is under way, or waits to be settled
   std::uint64_t since = 0;   // position of the watch at the first attempt
   bool unclear = false;      // an attempt may have been carried out
+  std::optional<txn_reply> denied;  // its condition did not hold, perhaps for what an unclear attempt has done
   std::string last_error;
 };
 /// Who waits for the watch to come as far as a quorum read: a client's sync, or (client 0) an unclear transaction.

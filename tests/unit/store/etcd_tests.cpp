@@ -281,6 +281,38 @@ TEST_CASE("etcd: a transaction that its member never carried out is sent again, 
   CHECK(w.txns[0].revision == 12);
 }
 
+TEST_CASE("etcd: a transaction whose first attempt was carried out late is told as done, though the second was denied") {
+  world w;
+  w.begin(10);
+  w.create("/a/x", "mine");
+  const auto sent = w.calls.back();
+  w.fail(sent, fault::unclear);
+  w.tell_newest(w.calls.back(), 10);  // not there yet
+  REQUIRE(w.calls.back().id == sent.id);
+  txn_reply denied;
+  denied.revision = 11;
+  denied.found.push_back(put_event("/a/x", "mine", 11).current);
+  const auto deny = [&](txn_reply reply) { w.feed(answered{sent.id, fault::none, {}, std::move(reply)}); };
+  SUBCASE("it was ours") {
+    deny(denied);
+    CHECK(w.txns.empty());
+    w.tell_newest(w.calls.back(), 11);
+    w.come({put_event("/a/x", "mine", 11)});
+    REQUIRE(w.txns.size() == 1);
+    CHECK(w.txns[0].succeeded);
+    CHECK(w.txns[0].revision == 11);
+  }
+  SUBCASE("it was another one's") {
+    deny(denied);
+    w.tell_newest(w.calls.back(), 11);
+    w.come({put_event("/a/x", "theirs", 11)});
+    REQUIRE(w.txns.size() == 1);
+    CHECK_FALSE(w.txns[0].succeeded);
+    CHECK(w.txns[0].found.size() == 1);
+  }
+  CHECK(w.s.calls.empty());
+}
+
 TEST_CASE("etcd: a change that another one made with the same bytes is not taken for our own") {
   world w;
   w.begin(10);
