@@ -86,11 +86,10 @@ class Sandbox:
 
         def within():
             libc = ctypes.CDLL(None, use_errno=True)
-            with open(f"/proc/{self.holder.pid}/ns/net") as network:
-                if libc.setns(network.fileno(), 0x40000000) != 0:  # of this thread only
-                    made.append(OSError(ctypes.get_errno(), "setns"))
-                    return
             try:
+                with open(f"/proc/{self.holder.pid}/ns/net") as network:
+                    if libc.setns(network.fileno(), 0x40000000) != 0:  # of this thread only
+                        raise OSError(ctypes.get_errno(), "setns")
                 made.append(socket.create_connection((host, port), timeout))
             except OSError as error:
                 made.append(error)
@@ -123,12 +122,12 @@ def may_skip_root_tests():
 class Cluster:
     """One `troupe up` process with its data directory; in a Sandbox when one is given."""
 
-    def __init__(self, directory, runtime="hollow", nodes=1, extra=(), sandbox=None):
+    def __init__(self, directory, runtime="hollow", nodes=1, extra=(), sandbox=None, port=None):
         self.sandbox = sandbox
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.kubeconfig = self.directory / "kubeconfig"
-        self.port = 6443 if sandbox else free_port()
+        self.port = port or (6443 if sandbox else free_port())
         self.arguments = [
             str(TROUPE), "up", "--data-dir", str(self.data), "--listen", f"127.0.0.1:{self.port}",
             "--kubeconfig", str(self.kubeconfig), "--runtime", runtime, "--nodes", str(nodes),

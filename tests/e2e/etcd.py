@@ -48,12 +48,14 @@ class Member:
         self.process = None
         self.log = self.directory / f"{name}.log"
 
-    def start(self, cluster, more=()):
+    def start(self, cluster):
         self.directory.mkdir(parents=True, exist_ok=True)
-        command = ["etcd", "--name", self.name, "--data-dir", str(self.directory / self.name),
+        # A machine's own /run is in memory: kill -9 spares it, and nobody waits for a disk.
+        data = pathlib.Path("/run/etcd") if self.network else self.directory / self.name
+        command = ["etcd", "--name", self.name, "--data-dir", str(data),
                    "--listen-client-urls", self.client, "--advertise-client-urls", self.client,
                    "--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer,
-                   "--initial-cluster", cluster, "--initial-cluster-state", "new", *more]
+                   "--initial-cluster", cluster, "--initial-cluster-state", "new"]
         if self.tls:
             authority, certificate, key = self.tls
             for kind in ("", "peer-"):
@@ -76,24 +78,34 @@ class Member:
 
 
 class Network:
-    """The network of one machine, by a cable to the bridge of a hub (a Sandbox)."""
+    """The network of one machine, by a cable to the bridge of a hub (a Sandbox); what is in its /run goes with it."""
 
     def __init__(self, hub, number):
         self.hub, self.cable, self.address = hub, f"cable{number}", f"10.77.0.{number + 11}"
-        self.holder = Holder("--net")
+        self.holder = Holder("--net", "--mount", "--propagation", "private", prepare="mount -t tmpfs tmpfs /run")
         hub.run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid))
         hub.run("ip", "link", "set", self.cable, "master", "bridge", "up")
         for command in (("ip", "address", "add", f"{self.address}/24", "dev", "eth0"), ("ip", "link", "set", "eth0", "up")):
             run(*self.wrap(command))
 
     def wrap(self, command):
-        return ["nsenter", "-t", str(self.holder.pid), "-n", *map(str, command)]
+        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", *map(str, command)]
 
     def cut(self):
         self.hub.run("ip", "link", "set", self.cable, "down")
 
     def heal(self):
         self.hub.run("ip", "link", "set", self.cable, "up")
+
+    def isolate(self, port):
+        """Nothing passes to and from the port of any machine; other ports go on."""
+        run(*self.wrap(["nft", f"""table inet isolation {{
+            chain in {{ type filter hook input priority 0; tcp dport {port} drop; tcp sport {port} drop; }}
+            chain out {{ type filter hook output priority 0; tcp dport {port} drop; tcp sport {port} drop; }}
+        }}"""]))
+
+    def rejoin(self):
+        run(*self.wrap(["nft", "delete table inet isolation"]))
 
     def close(self):
         self.holder.close()
@@ -157,10 +169,17 @@ class Etcd:
     def revision(self):
         return json.loads(self.ctl("get", "x", "-w", "json"))["header"]["revision"]
 
+    def lead(self, member):
+        """Makes the member the leader."""
+        leader = self.leader()
+        if leader is not member:
+            own = json.loads(self.ctl("endpoint", "status", "-w", "json", endpoints=[member.client]))[0]["Status"]["header"]
+            self.ctl("move-leader", f"{own['member_id']:x}", endpoints=[leader.client])
+
     def leader(self):
         """The member that leads."""
         for status in json.loads(self.ctl("endpoint", "status", "-w", "json",
-                                          endpoints=[m.client for m in self.members if m.process.poll() is None])):
+                                          endpoints=[m.client for m in self.members if m.alive()])):
             if status["Status"]["leader"] == status["Status"]["header"]["member_id"]:
                 return next(m for m in self.members if m.client == status["Endpoint"])
         return None

@@ -31,12 +31,12 @@ def everything(cluster):
 
 
 def revived(cluster, directory, snapshot, *flags):
-    """A cluster of the snapshot, with the certificates of the old one."""
+    """A cluster of the snapshot, with the certificates and the address of the old one."""
     data = directory / "data"
     data.mkdir(parents=True)
     shutil.copytree(cluster.data / "pki", data / "pki")
     said = store("restore", snapshot, "--data-dir", data, *flags)
-    return Cluster(directory, nodes=0), said
+    return Cluster(directory, nodes=0, port=cluster.port), said
 
 
 def test_a_snapshot_of_a_running_cluster_is_restored_elsewhere(own_cluster, tmp_path):

@@ -6,7 +6,8 @@
 //
 // A transaction whose fate is unclear (the member died under it) is settled the same way: once the watch has passed a
 // newer quorum read, it is either among the events seen since, or it was not applied yet and may be sent again: of the
-// two only one finds its condition true. When the second one does not, the events tell once more whether it was the first.
+// two only one finds its condition true. When the second one does not, the events tell once more whether it was the
+// first.
 #pragma once
 
 #include <cstdint>
@@ -110,9 +111,9 @@ struct pending_call {
   std::uint32_t endpoint = 0;
   std::uint32_t attempts = 0;
   std::uint64_t deadline_ms = 0;
-  std::uint64_t due_ms = 0;  // when to try again; 0: it is under way, or waits to be settled
-  std::uint64_t since = 0;   // position of the watch at the first attempt
-  bool unclear = false;      // an attempt may have been carried out
+  std::uint64_t due_ms = 0;         // when to try again; 0: it is under way, or waits to be settled
+  std::uint64_t since = 0;          // position of the watch at the first attempt
+  bool unclear = false;             // an attempt may have been carried out
   std::optional<txn_reply> denied;  // its condition did not hold, perhaps for what an unclear attempt has done
   std::string last_error;
 };

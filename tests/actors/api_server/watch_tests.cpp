@@ -161,9 +161,8 @@ TEST_CASE("two writers on one object: optimistic locking, both patches land") {
 TEST_CASE("writers who want the same bytes at the same time: one succeeds, the others hear of the conflict") {
   cluster c;
   auto made = c.post(maps, config_map("counter", "1"));
-  const auto body =
-      R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"counter","resourceVersion":")" +
-      std::to_string(made.revision) + R"("},"data":{"k":"2"}})";
+  const auto body = R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"counter","resourceVersion":")" +
+                    std::to_string(made.revision) + R"("},"data":{"k":"2"}})";
   std::vector<std::uint64_t> ids;
   for (int i = 0; i < 6; ++i) ids.push_back(c.send(method::put, std::string(maps) + "/counter", body));
   c.world.run_for(std::chrono::seconds(10));

@@ -281,7 +281,8 @@ TEST_CASE("etcd: a transaction that its member never carried out is sent again, 
   CHECK(w.txns[0].revision == 12);
 }
 
-TEST_CASE("etcd: a transaction whose first attempt was carried out late is told as done, though the second was denied") {
+TEST_CASE(
+    "etcd: a transaction whose first attempt was carried out late is told as done, though the second was denied") {
   world w;
   w.begin(10);
   w.create("/a/x", "mine");
