@@ -51,8 +51,9 @@ struct configuration {
   } nodes;
 
   struct {
-    std::int64_t node_grace_seconds = 40;  // without heartbeat: NotReady (node-monitor-grace-period)
-    std::int64_t eviction_seconds = 300;   // default toleration of not-ready and unreachable
+    std::int64_t node_grace_seconds = 40;    // without heartbeat: NotReady (node-monitor-grace-period)
+    std::int64_t eviction_seconds = 300;     // default toleration of not-ready and unreachable
+    std::int64_t leader_lease_seconds = 15;  // of several processes the one that leads (leader-elect-lease-duration)
   } controllers;
 
   struct {

@@ -15,7 +15,6 @@ namespace troupe::leader {
 namespace {
 
 constexpr std::chrono::milliseconds tick_interval{250};
-constexpr std::chrono::milliseconds call_limit{5'000};     // client-go: renewDeadline / 2
 constexpr std::chrono::milliseconds release_limit{1'000};  // of the last write
 constexpr std::string_view collection = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
 
@@ -43,19 +42,23 @@ record record_of(const api::response& answer) {
   return out;
 }
 
-runtime::session_options session_of(const options& how) {
-  runtime::session_options out;
-  out.user = runtime::component_user(how.user);
-  out.user_agent = how.lease + "/leader-election";
-  out.deadline = call_limit;
-  out.retries = 0;
-  return out;
-}
-
+/// The proportions of kube-controller-manager's defaults: 15, 10 and 2 seconds.
 settings settings_of(const options& how) {
   settings out;
   out.name = how.lease;
   out.identity = how.identity;
+  out.lease_ms = how.lease_ms;
+  out.renew_ms = how.lease_ms * 2 / 3;
+  out.retry_ms = how.lease_ms * 2 / 15;
+  return out;
+}
+
+runtime::session_options session_of(const options& how) {
+  runtime::session_options out;
+  out.user = runtime::component_user(how.user);
+  out.user_agent = how.lease + "/leader-election";
+  out.deadline = std::chrono::milliseconds(settings_of(how).renew_ms / 2);  // as client-go
+  out.retries = 0;
   return out;
 }
 

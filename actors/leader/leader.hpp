@@ -1,6 +1,7 @@
 // Runs children only while this process leads: a Lease in kube-system says which of several does.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct options {
   std::string lease;     // "kube-controller-manager", "kube-scheduler": upstream's names
   std::string user;      // "system:kube-controller-manager"
   std::string identity;  // differs from every other process's
+  std::uint64_t lease_ms = 15'000;
 };
 
 /// A child called `name` that runs the supervisor of `children` while it leads. When it cannot renew its Lease in time

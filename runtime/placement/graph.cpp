@@ -26,10 +26,11 @@ child_spec scheduler_child(const stable_ref<api::api_server_actor>& server) {
 }
 
 /// Where other processes serve the same cluster, the control loops run in the one that leads.
-void add_elected(std::vector<child_spec>& to, const surroundings& around,
+void add_elected(std::vector<child_spec>& to, const configuration& config, const surroundings& around,
                  const stable_ref<api::api_server_actor>& server, std::vector<child_spec> managers) {
+  const auto lease_ms = static_cast<std::uint64_t>(config.controllers.leader_lease_seconds) * 1000;
   const auto candidate = [&](const std::string& lease) {
-    return leader::options{server, lease, "system:" + lease, around.identity};
+    return leader::options{server, lease, "system:" + lease, around.identity, lease_ms};
   };
   to.push_back(leader::child("managers", candidate("kube-controller-manager"), std::move(managers)));
   to.push_back(leader::child("planner", candidate("kube-scheduler"), {scheduler_child(server)}));
@@ -68,7 +69,7 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
   if (has_cloud(config, *around.host))
     (alone ? children : elected)
         .push_back(supervisor_child("cloud_controller_manager", cloud::children({out.server, proxy.has_value()})));
-  if (!alone) add_elected(children, around, out.server, std::move(elected));
+  if (!alone) add_elected(children, config, around, out.server, std::move(elected));
   if (proxy) children.push_back(std::move(*proxy));
   return out;
 }

@@ -231,6 +231,43 @@ def test_one_of_two_processes_is_killed_under_load(etcd, troupe):
     assert watcher.expired == 0 and there <= watcher.state.keys()
 
 
+def test_control_loops_run_in_one_process_and_are_taken_over(etcd, troupe):
+    """Leader election: after a death when the Lease has run out, after a clean stop at once; each pod is made and placed once."""
+    quick = ("--set", "controllers.leader_lease_seconds=4")
+    one, two = troupe(*quick), troupe(*quick, nodes=1)
+
+    def holders(cluster):
+        leases = [cluster.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{name}")["spec"]
+                  for name in ("kube-controller-manager", "kube-scheduler")]
+        return [(lease["holderIdentity"], lease["leaseTransitions"]) for lease in leases]
+
+    def placed(cluster, count):
+        pods = cluster.get("/api/v1/namespaces/default/pods")["items"]
+        assert len(pods) <= count
+        return len(pods) == count and all(pod["spec"].get("nodeName") for pod in pods)
+    first = eventually(lambda: holders(one))
+    two.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2")
+    eventually(lambda: placed(two, 2))
+    assert holders(two) == first and {transitions for _, transitions in first} == {0}
+    one.stop(signal.SIGKILL)
+    two.kubectl("scale", "deployment", "web", "--replicas=4")
+    eventually(lambda: placed(two, 4), 15)
+    second = holders(two)
+    assert {holder for holder, _ in first}.isdisjoint(holder for holder, _ in second)
+    assert {transitions for _, transitions in second} == {1}
+    # It comes back and follows, until the other one is told to stop and hands over.
+    one.start()
+    one.kubectl("scale", "deployment", "web", "--replicas=6")
+    eventually(lambda: placed(one, 6))
+    assert holders(one) == second
+    assert two.stop() == 0
+    stopped = time.monotonic()
+    eventually(lambda: all(holder and (holder, transitions) not in second for holder, transitions in holders(one)), 15)
+    assert time.monotonic() - stopped < 2.5  # not only when the Lease has run out
+    one.kubectl("scale", "deployment", "web", "--replicas=8")
+    eventually(lambda: placed(one, 8))
+
+
 def test_etcd_restarts_and_service_goes_on(etcd, troupe):
     """etcd is gone for a while: reads from the cache are served, writes wait or are refused, then all goes on."""
     cluster = troupe()
