@@ -91,13 +91,14 @@ class Sandbox:
                     if libc.setns(network.fileno(), 0x40000000) != 0:  # of this thread only
                         raise OSError(ctypes.get_errno(), "setns")
                 made.append(socket.create_connection((host, port), timeout))
+                made[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as http.client does
             except OSError as error:
                 made.append(error)
         thread = threading.Thread(target=within)
         thread.start()
         thread.join()
-        if isinstance(made[0], Exception):
-            raise made[0]
+        if isinstance(made[-1], Exception):
+            raise made[-1]
         return made[0]
 
     def http(self, host, port, path="/"):

@@ -62,7 +62,7 @@ def test_what_one_process_acknowledged_the_other_one_reads(etcd, troupe):
     """Consistent reads: GET and LIST without a version see every write that was acknowledged before, wherever."""
     one, two = troupe(), troupe()
     writer, reader = Client(one), Client(two)
-    for number in range(120):
+    for number in range(60):
         status, made = writer.ask("POST", MAPS, config_map(f"r-{number}", number))
         assert status == 201, made
         status, seen = reader.ask("GET", f"{MAPS}/r-{number}")
@@ -79,7 +79,7 @@ def test_what_one_process_acknowledged_the_other_one_reads(etcd, troupe):
             assert writer.ask("DELETE", f"{MAPS}/r-{number}")[0] == 200
             assert reader.ask("GET", f"{MAPS}/r-{number}")[0] == 404
     # A namespace that the other one made is there for what is created in it, and its end too.
-    for number in range(20):
+    for number in range(10):
         assert writer.ask("POST", "/api/v1/namespaces", {"metadata": {"name": f"n{number}"}})[0] == 201
         status, answer = reader.ask("POST", f"/api/v1/namespaces/n{number}/configmaps", config_map("c", 1))
         assert status == 201, answer

@@ -45,7 +45,7 @@ def test_a_snapshot_of_a_running_cluster_is_restored_elsewhere(own_cluster, tmp_
     cluster.kubectl("create", "secret", "generic", "hidden", "--from-literal=a=b")
     cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=0")
     client = Client(cluster)
-    for number in range(700):  # several pages
+    for number in range(400):  # several pages
         assert client.ask("POST", MAPS, config_map(f"m-{number:03}", number, 50))[0] == 201
     # Writes go on while the snapshot is taken.
     creator = Creator(cluster, "during")
