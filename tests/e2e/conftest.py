@@ -42,9 +42,9 @@ def eventually(check, seconds=20, every=0.05):
     raise AssertionError(f"not so after {seconds} s: {last!r}")
 
 
-def bound(command):
-    """The command as a process that does not outlive this one, however this one ends. To be started by the main thread."""
-    return ["setpriv", "--pdeathsig", "TERM", *map(str, command)]
+def bound(command, how="TERM"):
+    """The command as a process that hears of this one's end, however that comes. To be started by the main thread."""
+    return ["setpriv", "--pdeathsig", how, *map(str, command)]
 
 
 class Holder:

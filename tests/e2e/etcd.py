@@ -65,7 +65,8 @@ class Member:
             command = self.network.wrap(command)
         environment = {**os.environ, "ETCD_UNSUPPORTED_ARCH": os.uname().machine}
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(bound(command), stdout=log, stderr=log, env=environment)
+            # A member that is told to end waits for others that have ended.
+            self.process = subprocess.Popen(bound(command, "KILL"), stdout=log, stderr=log, env=environment)
         return self
 
     def alive(self):
