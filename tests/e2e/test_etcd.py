@@ -127,10 +127,11 @@ def test_cluster_addresses_are_given_once_by_two_processes(etcd, troupe):
     def create(which):
         client = Client(both[which])
         for number in range(60):
+            # Both from the parts of their ranges that nothing is taken from by chance.
             by_address = number % 2 == 0
-            spec = {"ports": [{"port": 80, **({} if by_address else {"nodePort": 30100 + number})}], "type": "NodePort"}
+            spec = {"ports": [{"port": 80, **({} if by_address else {"nodePort": 30000 + number})}], "type": "NodePort"}
             if by_address:
-                spec["clusterIP"] = f"10.96.7.{number + 1}"
+                spec["clusterIP"] = f"10.96.0.{number + 100}"
             together.wait()
             answers[which, number] = client.ask("POST", "/api/v1/namespaces/default/services",
                                                 {"metadata": {"name": f"s{which}-{number}"}, "spec": spec})
