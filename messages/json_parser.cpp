@@ -106,8 +106,8 @@ class json_parser {
     // Strings without escapes stay views into this copy.
     arena_.reserve(json.size() * 4 + 512);
     char* copy = static_cast<char*>(arena_.allocate(json.size() + padding));
-    std::memcpy(copy, json.data(), json.size());
-    std::memset(copy + json.size(), 0, padding);
+    std::copy_n(json.data(), json.size(), copy);
+    std::fill_n(copy + json.size(), padding, '\0');
     at_ = copy;
     end_ = copy + json.size();
     scratch_.reset();

@@ -19,7 +19,7 @@ namespace troupe::testing {
 /// What the small api_server holds; the test reads and changes it between runs.
 struct small_world {
   struct watch {
-    caf::strong_actor_ptr by;
+    caf::actor_addr by;      // does not keep it: it would outlive its system
     std::string collection;  // "/api/v1/pods"
     std::string node;        // field selector spec.nodeName
   };
@@ -95,7 +95,7 @@ class small_api final : public runtime::component<api::api_server_actor> {
     batch.watch_id = id;
     batch.events = std::make_shared<const std::vector<api::watch_event>>(std::move(events));
     delivery.batches.push_back(std::move(batch));
-    send_to(world_->watches.at(id).by, std::move(delivery));
+    if (auto to = caf::actor_cast<caf::strong_actor_ptr>(world_->watches.at(id).by)) send_to(to, std::move(delivery));
   }
 
   void answer(const api::request& r, api::response out) {
@@ -138,7 +138,7 @@ class small_api final : public runtime::component<api::api_server_actor> {
 
   void open_watch(const api::request& r, const std::string& path) {
     auto id = world_->next++;
-    small_world::watch w{current_sender(), path, {}};
+    small_world::watch w{caf::actor_cast<caf::actor_addr>(current_sender()), path, {}};
     if (auto at = r.target.find("spec.nodeName"); at != r.target.npos) {
       auto text = r.target.substr(at + 13);
       text = text.substr(text[0] == '=' ? 1 : 3);

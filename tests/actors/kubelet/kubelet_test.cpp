@@ -21,7 +21,7 @@ namespace {
 struct machine_room {
   std::map<std::string, container::sandbox_status> sandboxes;
   std::map<std::string, container::container_status> containers;
-  std::map<std::string, caf::strong_actor_ptr> subscribers;
+  std::map<std::string, caf::actor_addr> subscribers;
   std::vector<container::open_stream> streams;
   int next = 1;
   bool dead = false;
@@ -40,7 +40,9 @@ class obedient_runtime final : public component<container::runtime_actor> {
                 std::visit([&](auto& o) { perform(o, r); }, m.what);
               send_to(current_sender(), std::move(r));
             },
-            [this](const container::subscribe& m) { room_->subscribers[m.pod_uid] = current_sender(); },
+            [this](const container::subscribe& m) {
+              room_->subscribers[m.pod_uid] = caf::actor_cast<caf::actor_addr>(current_sender());
+            },
             [this](const container::read_log& m) {
               send_to(current_sender(), container::log_chunk{m.id, shared_bytes("log of " + m.container_id), true, {}});
             },
@@ -52,8 +54,8 @@ class obedient_runtime final : public component<container::runtime_actor> {
   }
 
   void tell(const container::container_status& c) {
-    auto to = room_->subscribers.find(c.pod_uid);
-    if (to != room_->subscribers.end() && to->second) send_to(to->second, container::happenings{{}, {c}, {}, false});
+    auto to = caf::actor_cast<caf::strong_actor_ptr>(room_->subscribers[c.pod_uid]);
+    if (to) send_to(to, container::happenings{{}, {c}, {}, false});
   }
 
  private:

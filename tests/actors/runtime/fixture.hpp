@@ -71,7 +71,7 @@ inline object_ptr config_map(const std::string& name, std::uint64_t revision, co
 struct script {
   struct asked {
     api::request request;
-    caf::strong_actor_ptr by;
+    caf::actor_addr by;  // does not keep it: it would outlive its system
   };
   std::vector<asked> requests;
   std::vector<std::uint64_t> stopped;
@@ -130,7 +130,7 @@ class scripted_server final : public component<api::api_server_actor> {
       : component(settings, "api_server"), plan_(std::move(plan)) {}
   behavior_type make_behavior() override {
     return {[this](const api::request& request) {
-              plan_->requests.push_back({request, current_sender()});
+              plan_->requests.push_back({request, caf::actor_cast<caf::actor_addr>(current_sender())});
               if (plan_->on_request) plan_->on_request(script::asked(plan_->requests.back()));
             },
             [this](const api::watch_stop& stop) { plan_->stopped.push_back(stop.watch_id); }};
