@@ -55,5 +55,6 @@ CAF_ADD_TYPE_ID(troupe, (troupe::stream::connect))
 CAF_ADD_TYPE_ID(troupe, (troupe::stream::close))
 CAF_ADD_TYPE_ID(troupe, (troupe::stream::closed))
 CAF_ADD_TYPE_ID(troupe, (troupe::stream::log_taken))
+CAF_ADD_TYPE_ID(troupe, (troupe::store::sync))
 
 CAF_END_TYPE_ID_BLOCK(troupe)

@@ -46,12 +46,24 @@ const std::vector<row>& rows() {
        [](auto& c) { return &c.store.backend; },
        0,
        0,
-       {"embedded", "memory"}},
+       {"embedded", "memory", "etcd"}},
       {{"store.compact_seconds", "integer", "how often history is dropped"},
        [](auto& c) { return &c.store.compact_seconds; },
        1,
        86400,
        {}},
+      {{"store.endpoints", "list of strings", "members of the etcd cluster"},
+       [](auto& c) { return &c.store.endpoints; },
+       0,
+       0,
+       {}},
+      {{"store.ca", "string", "who signs the certificates of etcd's members"},
+       [](auto& c) { return &c.store.ca; },
+       0,
+       0,
+       {}},
+      {{"store.cert", "string", "certificate shown to etcd"}, [](auto& c) { return &c.store.cert; }, 0, 0, {}},
+      {{"store.key", "string", "its private key"}, [](auto& c) { return &c.store.key; }, 0, 0, {}},
       {{"api_server.listen", "string", "ADDRESS:PORT of the HTTPS API"},
        [](auto& c) { return &c.api_server.listen; },
        0,
@@ -127,6 +139,11 @@ const std::vector<row>& rows() {
        [](auto& c) { return &c.controllers.eviction_seconds; },
        0,
        86400,
+       {}},
+      {{"controllers.leader_lease_seconds", "integer", "when a process that led and died is followed by another one"},
+       [](auto& c) { return &c.controllers.leader_lease_seconds; },
+       3,
+       3600,
        {}},
       {{"kube_proxy.enabled", "string", "whether Services are served on this machine"},
        [](auto& c) { return &c.kube_proxy.enabled; },
@@ -331,6 +348,29 @@ status set_config(std::string_view assignment, configuration& out) {
   return assign(where, *r, assignment.substr(equals + 1), out);
 }
 
+namespace {
+
+status check_store(const configuration& config) {
+  const auto& store = config.store;
+  if (store.backend != "etcd") {
+    bool unused = !store.endpoints.empty() || !store.ca.empty() || !store.cert.empty() || !store.key.empty();
+    if (unused) return bad_request("store.endpoints, store.ca, store.cert, store.key: only with store.backend etcd");
+    return {};
+  }
+  if (store.endpoints.empty()) return bad_request("store.endpoints: required with store.backend etcd");
+  if (store.cert.empty() != store.key.empty())
+    return bad_request("store.cert, store.key: one is of no use without the other");
+  for (const auto& one : store.endpoints) {
+    if (!one.starts_with("http://") && !one.starts_with("https://"))
+      return bad_request("store.endpoints: must be https://HOST:PORT or http://HOST:PORT, not \"" + one + "\"");
+    if (one.starts_with("https://") && store.ca.empty())
+      return bad_request("store.ca: required for the endpoint " + one);
+  }
+  return {};
+}
+
+}  // namespace
+
 status check_config(const configuration& config) {
   auto colon = config.api_server.listen.rfind(':');
   std::int64_t port = -1;
@@ -341,7 +381,7 @@ status check_config(const configuration& config) {
                        config.api_server.listen + "\"");
   if (config.data_dir.empty() && config.store.backend == "embedded")
     return bad_request("data_dir: required with store.backend embedded (--data-dir DIR)");
-  return {};
+  return check_store(config);
 }
 
 }  // namespace troupe::runtime

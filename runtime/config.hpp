@@ -22,8 +22,12 @@ struct configuration {
   } log;
 
   struct {
-    std::string backend = "embedded";  // embedded, memory
+    std::string backend = "embedded";  // embedded, memory, etcd
     std::int64_t compact_seconds = 300;
+    std::vector<std::string> endpoints;  // etcd: "https://HOST:PORT"
+    std::string ca;                      // etcd: files in PEM
+    std::string cert;
+    std::string key;
   } store;
 
   struct {
@@ -47,8 +51,9 @@ struct configuration {
   } nodes;
 
   struct {
-    std::int64_t node_grace_seconds = 40;  // without heartbeat: NotReady (node-monitor-grace-period)
-    std::int64_t eviction_seconds = 300;   // default toleration of not-ready and unreachable
+    std::int64_t node_grace_seconds = 40;    // without heartbeat: NotReady (node-monitor-grace-period)
+    std::int64_t eviction_seconds = 300;     // default toleration of not-ready and unreachable
+    std::int64_t leader_lease_seconds = 15;  // of several processes the one that leads (leader-elect-lease-duration)
   } controllers;
 
   struct {

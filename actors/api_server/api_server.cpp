@@ -91,6 +91,7 @@ gateway::event_renderer make_event_renderer() {
 made_api_server make_api_server(caf::actor_system& system, const std::string& path, const options& with) {
   auto shared = std::make_shared<shared_state>();
   shared->store = with.store;
+  shared->slots->shared_store = with.shared_store;
   shared->proxy = with.proxy;
   shared->stop_stream = with.stop_stream;
   shared->extra = with.extra;

@@ -19,6 +19,7 @@ namespace troupe::runtime {
 /// What the surroundings give to the graph.
 struct surroundings {
   store::options storage;
+  std::string identity;   // of this process among several that serve the cluster; empty: it is the only one
   std::string authority;  // PEM of the cluster's authority, published as kube-root-ca.crt
   api::options server;    // endpoint, hooks and addresses; references are filled in
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();

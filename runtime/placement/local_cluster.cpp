@@ -79,6 +79,8 @@ struct local_cluster::parts {
   status make_certificates();
   status open_trace();
   status open_endpoint();
+  status choose_storage();
+  std::string identity();
   void start_system();
   void start_actors();
   void measure();
@@ -153,6 +155,31 @@ status local_cluster::parts::open_endpoint() {
   return {};
 }
 
+/// As client-go's leader election makes it: the host's name and something unique.
+std::string local_cluster::parts::identity() {
+  char host_name[256] = {};
+  gethostname(host_name, sizeof host_name - 1);
+  return fmt::format("{}_{}", host_name, outside.new_uid());
+}
+
+status local_cluster::parts::choose_storage() {
+  const auto& wanted = config.store;
+  const auto interval_ms = static_cast<std::uint64_t>(wanted.compact_seconds) * 1000;
+  if (wanted.backend == "memory") {
+    storage = store::in_memory();
+  } else if (wanted.backend == "etcd") {
+    auto connection = store::etcd::read_connection(wanted.endpoints, wanted.ca, wanted.cert, wanted.key);
+    if (!connection) return connection.error();
+    storage.backend = store::backend_kind::etcd;
+    storage.etcd.connection = std::move(*connection);
+    storage.etcd.policy.compact_interval_ms = interval_ms;
+  } else {
+    storage.data_dir = config.data_dir;
+    storage.policy.compact_interval_ms = interval_ms;
+  }
+  return {};
+}
+
 void local_cluster::parts::start_system() {
   settings = std::make_unique<system_config>(outside);
   settings->schedule_by_urgency();
@@ -165,6 +192,7 @@ void local_cluster::parts::start_actors() {
   relay = stable_ref<stream::relay_actor>::make(*system, "root/node_relay");
   surroundings around;
   around.storage = storage;
+  if (storage.backend == store::backend_kind::etcd) around.identity = identity();
   around.authority = certificates.authority.certificate;
   around.kubelets = kubelets;
   around.host = host_machine.get();
@@ -219,12 +247,7 @@ status local_cluster::start() {
   if (auto bad = p.open_trace(); !bad.ok()) return bad;
   if (auto bad = p.open_endpoint(); !bad.ok()) return bad;
   p.start_system();
-  if (p.config.store.backend == "memory") {
-    p.storage = store::in_memory();
-  } else {
-    p.storage.data_dir = p.config.data_dir;
-    p.storage.policy.compact_interval_ms = static_cast<std::uint64_t>(p.config.store.compact_seconds) * 1000;
-  }
+  if (auto bad = p.choose_storage(); !bad.ok()) return bad;
   auto kubeconfig = pki::make_kubeconfig(p.url(), p.certificates.authority.certificate, p.certificates.admin, "troupe",
                                          "kubernetes-admin");
   if (!p.config.kubeconfig.empty())

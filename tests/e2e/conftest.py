@@ -42,15 +42,34 @@ def eventually(check, seconds=20, every=0.05):
     raise AssertionError(f"not so after {seconds} s: {last!r}")
 
 
+def bound(command, how="TERM"):
+    """The command as a process that hears of this one's end, however that comes. To be started by the main thread."""
+    return ["setpriv", "--pdeathsig", how, *map(str, command)]
+
+
+class Holder:
+    """A process that keeps namespaces of its own alive. It ends with its input, and so with this process at the latest."""
+
+    def __init__(self, *flags, prepare="true"):
+        self.process = subprocess.Popen(
+            ["unshare", *flags, "sh", "-c", f"ip link set lo up && {prepare} && echo ready && exec cat"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+        if self.process.stdout.readline() != "ready\n":
+            self.close()
+            raise OSError(f"no namespaces: unshare {' '.join(flags)}: {self.process.returncode}")
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
 class Sandbox:
     """A machine within this one: a network and mounts of its own, so that nothing a test does reaches the host."""
 
     def __init__(self):
         # /run is private; cgroups are the host's, each cluster has its own parent there.
-        self.holder = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c",
-             "ip link set lo up && mount -t tmpfs tmpfs /run && echo ready && exec sleep 3600"], stdout=subprocess.PIPE, text=True)
-        assert self.holder.stdout.readline() == "ready\n"
+        self.holder = Holder("--net", "--mount", "--propagation", "private", prepare="mount -t tmpfs tmpfs /run")
 
     def wrap(self, command):
         """The command as it runs in here; the process is the command itself."""
@@ -67,19 +86,19 @@ class Sandbox:
 
         def within():
             libc = ctypes.CDLL(None, use_errno=True)
-            with open(f"/proc/{self.holder.pid}/ns/net") as network:
-                if libc.setns(network.fileno(), 0x40000000) != 0:  # of this thread only
-                    made.append(OSError(ctypes.get_errno(), "setns"))
-                    return
             try:
+                with open(f"/proc/{self.holder.pid}/ns/net") as network:
+                    if libc.setns(network.fileno(), 0x40000000) != 0:  # of this thread only
+                        raise OSError(ctypes.get_errno(), "setns")
                 made.append(socket.create_connection((host, port), timeout))
+                made[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as http.client does
             except OSError as error:
                 made.append(error)
         thread = threading.Thread(target=within)
         thread.start()
         thread.join()
-        if isinstance(made[0], Exception):
-            raise made[0]
+        if isinstance(made[-1], Exception):
+            raise made[-1]
         return made[0]
 
     def http(self, host, port, path="/"):
@@ -93,8 +112,7 @@ class Sandbox:
             connection.close()
 
     def close(self):
-        self.holder.kill()
-        self.holder.wait()
+        self.holder.close()
 
 
 def may_skip_root_tests():
@@ -105,12 +123,12 @@ def may_skip_root_tests():
 class Cluster:
     """One `troupe up` process with its data directory; in a Sandbox when one is given."""
 
-    def __init__(self, directory, runtime="hollow", nodes=1, extra=(), sandbox=None):
+    def __init__(self, directory, runtime="hollow", nodes=1, extra=(), sandbox=None, port=None):
         self.sandbox = sandbox
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.kubeconfig = self.directory / "kubeconfig"
-        self.port = 6443 if sandbox else free_port()
+        self.port = port or (6443 if sandbox else free_port())
         self.arguments = [
             str(TROUPE), "up", "--data-dir", str(self.data), "--listen", f"127.0.0.1:{self.port}",
             "--kubeconfig", str(self.kubeconfig), "--runtime", runtime, "--nodes", str(nodes),
@@ -120,9 +138,13 @@ class Cluster:
 
     def start(self, wait=True):
         self.log_file = open(self.log, "ab")
-        self.process = subprocess.Popen(self.wrap(self.arguments), stdout=self.log_file, stderr=self.log_file, cwd=self.directory)
-        if wait:
-            eventually(self.ready, 60)
+        self.process = subprocess.Popen(bound(self.wrap(self.arguments)), stdout=self.log_file, stderr=self.log_file, cwd=self.directory)
+        try:
+            if wait:
+                eventually(self.ready, 60)
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
         return self
 
     def wrap(self, command):
@@ -138,9 +160,10 @@ class Cluster:
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(seconds)
-        code = self.process.returncode if self.process else None
+        if not self.process:
+            return None
         self.log_file.close()
-        return code
+        return self.process.returncode
 
     def credentials(self):
         config = yaml.safe_load(self.kubeconfig.read_text())
@@ -165,12 +188,19 @@ class Cluster:
             context.load_cert_chain(certificate or own_certificate, key or own_key)
         return context
 
-    def http(self, method, path, body=None, content_type="application/json", context=None, headers=None):
-        """One request over HTTP/1.1 with the administrator's certificate: (status, text)."""
+    def https(self, context=None):
+        """A connection, made already, with the administrator's certificate or another context."""
         context = context or self.tls()
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
         if self.sandbox:
             connection.sock = context.wrap_socket(self.sandbox.connect("127.0.0.1", self.port), server_hostname="127.0.0.1")
+        else:
+            connection.connect()
+        return connection
+
+    def http(self, method, path, body=None, content_type="application/json", context=None, headers=None):
+        """One request over HTTP/1.1 with the administrator's certificate: (status, text)."""
+        connection = self.https(context)
         try:
             connection.request(method, path, body, {"Content-Type": content_type, **(headers or {})})
             answer = connection.getresponse()

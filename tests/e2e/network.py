@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 
+from conftest import Holder, bound
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 HOME = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -23,9 +25,7 @@ class Namespace:
     """A network namespace of its own, held by a process that sleeps."""
 
     def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 3600"],
-                                       stdout=subprocess.PIPE, text=True)
-        assert self.holder.stdout.readline() == "up\n"
+        self.holder = Holder("--net")
         self.namespace = os.open(f"/proc/{self.holder.pid}/ns/net", os.O_RDONLY)
         self.processes = []
 
@@ -44,7 +44,7 @@ class Namespace:
 
     def start(self, *command, **options):
         with self.inside():
-            self.processes.append(subprocess.Popen(command, **options))
+            self.processes.append(subprocess.Popen(bound(command), **options))
         return self.processes[-1]
 
     def link(self, name, other, other_name="eth0"):
@@ -53,9 +53,10 @@ class Namespace:
         other.run("ip", "link", "set", other_name, "up")
 
     def close(self):
-        for process in [*self.processes, self.holder]:
+        for process in self.processes:
             process.kill()
             process.wait()
+        self.holder.close()
         os.close(self.namespace)
 
 

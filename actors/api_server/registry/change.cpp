@@ -47,11 +47,12 @@ struct txn_verdict {
 namespace {
 
 txn_verdict judge(const object_place& where, const std::string& key, const object_ptr& current, const change_plan& plan,
-                  const shared_bytes& value, const store::txn_reply& reply) {
+                  const shared_bytes& value, const store::txn_reply& reply, bool repeated) {
   txn_verdict out;
   auto* now = find_key(reply.found, key);
-  // After a restart of the store an order may arrive twice; the second finds the first's work.
-  bool ours_already = !reply.succeeded && plan.what == change_plan::kind::write && now && now->value == value;
+  // An order that was sent twice may find its own work. Else the same bytes are another writer's: a conflict.
+  bool ours_already =
+      repeated && !reply.succeeded && plan.what == change_plan::kind::write && now && now->value == value;
   bool erased_already = !reply.succeeded && plan.what == change_plan::kind::erase && !now && current;
   out.result.before = current;
   if (reply.succeeded || ours_already) {
@@ -110,12 +111,17 @@ status store_failure(const status& error) {
   return out;
 }
 
-task<bool> refresh(request_host& host, const request_view& view) {
+task<result<bool>> refresh(request_host& host, const request_view& view) {
+  if (host.slots().shared_store) {
+    auto asking = host.control(store::sync{});
+    store::ack settled = co_await asking;
+    if (!settled.error.ok()) co_return store_failure(settled.error);
+  }
   auto behind = view.behind();
   for (auto resource : behind) {
-    auto waiting = host.fresh(resource);
+    auto waiting = host.at_least(resource, host.slots().now(resource).needed);
     status outcome = co_await waiting;
-    if (!outcome.ok()) co_return false;
+    if (!outcome.ok()) co_return outcome;
   }
   co_return !behind.empty();
 }
@@ -130,7 +136,7 @@ task<inserted_object> insert_object(request_host& host, const object_place& wher
     out.error = store_failure(reply.error);
     co_return std::move(out);
   }
-  auto outcome = judge(where, key, nullptr, plan, value, reply);
+  auto outcome = judge(where, key, nullptr, plan, value, reply, call.repeated);
   out.now = outcome.result.now;
   out.taken = std::move(outcome.taken);
   out.exists = !outcome.done && outcome.current;
@@ -143,6 +149,7 @@ task<result<changed_object>> change_object(request_host& host, const object_plac
   const std::string key = where.key();
   object_ptr current;
   bool current_known = false;  // from the store's own answer: as fresh as can be
+  bool refreshed = false;      // the snapshots have what was acknowledged before this request
   std::vector<std::string> taken;
   for (int round = 0; round < max_rounds; ++round) {
     request_view view(host.slots());
@@ -156,9 +163,18 @@ task<result<changed_object>> change_object(request_host& host, const object_plac
                                    : result<change_plan>(not_found(rules.group, rules.plural, where.name));
     if (!plan) {
       auto again = refresh(host, view);
-      bool newer = co_await again;
-      if (newer) continue;
+      result<bool> newer = co_await again;
+      if (newer && *newer) continue;
       co_return plan.error();
+    }
+    // That nothing is to be done can be said of the newest state only, as in GuaranteedUpdate of
+    // k8s.io/apiserver/pkg/storage/etcd3/store.go.
+    if (plan->what == change_plan::kind::none && !current_known && !refreshed) {
+      auto again = refresh(host, view);
+      result<bool> newer = co_await again;
+      if (!newer) co_return newer.error();
+      refreshed = true;
+      if (*newer) continue;
     }
     if (plan->what == change_plan::kind::none) {
       changed_object same;
@@ -170,7 +186,7 @@ task<result<changed_object>> change_object(request_host& host, const object_plac
     auto call = host.transact(make_txn(key, current ? current->revision : 0, *plan, value));
     store::txn_reply reply = co_await call;
     if (!reply.error.ok()) co_return store_failure(reply.error);
-    auto outcome = judge(where, key, current, *plan, value, reply);
+    auto outcome = judge(where, key, current, *plan, value, reply, call.repeated);
     if (outcome.done) {
       host.slots().slot(where.resource).note_write(outcome.result.revision);
       co_return std::move(outcome.result);

@@ -85,9 +85,9 @@ struct inserted_object {
 /// Writes a new object with its side writes, if its key and theirs are as expected. `plan` must outlive the task.
 task<inserted_object> insert_object(request_host& host, const object_place& where, const change_plan& plan);
 
-/// Waits until the snapshots that a refusal rested on are up to date. True when that changed anything, so that deciding
-/// again makes sense.
-task<bool> refresh(request_host& host, const request_view& view);
+/// Waits until the snapshots that a decision rested on are up to date. True when that changed anything, so that
+/// deciding again makes sense; the store's error when it cannot be told.
+task<result<bool>> refresh(request_host& host, const request_view& view);
 
 /// Error of a failed store call as clients see it.
 status store_failure(const status& error);

@@ -51,8 +51,8 @@ answer_task create_object(request_host& host, const request& incoming, request_c
     auto plan = plan_create({host, incoming, context, view, taken}, doc, place);
     if (!plan) {
       auto again = refresh(host, view);
-      bool newer = co_await again;
-      if (newer && attempts < name_attempts) continue;
+      result<bool> newer = co_await again;
+      if (newer && *newer && attempts < name_attempts) continue;
       co_return plan.error();
     }
     host.mark("admitted and validated");

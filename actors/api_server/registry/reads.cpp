@@ -131,6 +131,12 @@ task<result<read_point>> wait_until_readable(request_host& host, const request_c
   const auto& version = context.options.resource_version;
   bool any = version && *version == "0";
   auto wanted = any ? 0 : to_revision(version);
+  bool beyond = wanted == 0 || wanted > host.slots().now(resource).as_of;
+  if (host.slots().shared_store && !any && beyond) {
+    auto settling = host.fresh(resource);
+    status outcome = co_await settling;
+    if (!outcome.ok()) co_return outcome;
+  }
   read_point point = host.slots().now(resource);
   if (any) point = {0, 0};
   if (wanted > point.as_of) {

@@ -157,3 +157,16 @@ TEST_CASE("two writers on one object: optimistic locking, both patches land") {
   auto now = c.get(std::string(maps) + "/a");
   for (int i = 0; i < 10; ++i) CHECK(at(now, "data.p" + std::to_string(i)) == "x");
 }
+
+TEST_CASE("writers who want the same bytes at the same time: one succeeds, the others hear of the conflict") {
+  cluster c;
+  auto made = c.post(maps, config_map("counter", "1"));
+  const auto body = R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"counter","resourceVersion":")" +
+                    std::to_string(made.revision) + R"("},"data":{"k":"2"}})";
+  std::vector<std::uint64_t> ids;
+  for (int i = 0; i < 6; ++i) ids.push_back(c.send(method::put, std::string(maps) + "/counter", body));
+  c.world.run_for(std::chrono::seconds(10));
+  std::map<int, int> codes;
+  for (auto id : ids) ++codes[c.box->answers[id].code];
+  CHECK(codes == std::map<int, int>{{200, 1}, {409, 5}});
+}
