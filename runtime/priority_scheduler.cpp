@@ -85,6 +85,9 @@ class priority_scheduler::worker final : public caf::execution_unit {
   std::thread thread_;
 };
 
+priority_scheduler::priority_scheduler(caf::actor_system& system) : abstract_coordinator(system) {}
+priority_scheduler::~priority_scheduler() = default;
+
 caf::actor_system::module* priority_scheduler::make(caf::actor_system& system, caf::detail::type_list<>) {
   return new priority_scheduler(system);  // the actor system owns its modules
 }

@@ -51,7 +51,8 @@ class fair_turns {
 /// See the top of this file. Made by CAF: `config.load<priority_scheduler>()`.
 class priority_scheduler final : public caf::scheduler::abstract_coordinator {
  public:
-  explicit priority_scheduler(caf::actor_system& system) : abstract_coordinator(system) {}
+  explicit priority_scheduler(caf::actor_system& system);
+  ~priority_scheduler() override;
   static caf::actor_system::module* make(caf::actor_system& system, caf::detail::type_list<>);
 
   void enqueue(caf::resumable* job) override;
