@@ -1,5 +1,6 @@
 #include "actors/controller_manager/controller_manager.hpp"
 
+#include "actors/controller_manager/certificates/certificates.hpp"
 #include "actors/controller_manager/deployment/core.hpp"
 #include "actors/controller_manager/disruption/core.hpp"
 #include "actors/controller_manager/endpoints/core.hpp"
@@ -83,6 +84,7 @@ std::vector<runtime::child_spec> children(const manager_options& options) {
                                                           storage_protection_core::kind::claims));
   all.push_back(controller_child<storage_protection_core>(options, "pv_protection", "pv-protection-controller",
                                                           storage_protection_core::kind::volumes));
+  if (!options.signer.private_key.empty()) all.push_back(certificates::signer_child(options.server, options.signer));
   return all;
 }
 

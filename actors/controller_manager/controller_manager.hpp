@@ -10,6 +10,7 @@
 
 #include "messages/api_server.hpp"
 #include "messages/controller.hpp"
+#include "runtime/pki.hpp"
 #include "runtime/stable_ref.hpp"
 #include "runtime/supervisor.hpp"
 
@@ -19,6 +20,7 @@ struct manager_options {
   runtime::stable_ref<api::api_server_actor> server;
   std::string authority;                 // PEM, published as kube-root-ca.crt
   std::int64_t node_grace_seconds = 40;  // without heartbeat: not ready
+  pki::key_pair signer = {};             // the authority with its key; empty: nobody signs requests for certificates
 };
 
 /// The controllers as children of a supervisor "controller_manager".

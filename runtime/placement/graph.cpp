@@ -34,16 +34,17 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
       "store", [how = around.storage](caf::actor_system& in) { return store::spawn(in, how); }, out.store));
   children.back().level = urgency::serving;
   children.push_back(std::move(made.spec));
-  children.push_back(
-      supervisor_child("controller_manager",
-                       controllers::children({out.server, around.authority, config.controllers.node_grace_seconds})));
+  children.push_back(supervisor_child(
+      "controller_manager",
+      controllers::children({out.server, around.authority, config.controllers.node_grace_seconds, around.signer})));
   children.push_back(child<scheduler::scheduler_actor>("scheduler", [server_ref = out.server](caf::actor_system& in) {
     scheduler::scheduler_options how;
     how.server = server_ref;
     return scheduler::spawn_scheduler(in, how);
   }));
-  children.push_back(
-      supervisor_child("nodes", node_children(system, config, *around.host, out.server, *around.kubelets)));
+  children.push_back(supervisor_child(
+      "nodes", node_children(
+                   system, config, *around.host, [&](std::size_t) { return out.server; }, *around.kubelets)));
   std::optional<child_spec> proxy;
   if (around.measured) proxy = proxy_child(config, *around.host, out.server, *around.measured);
   if (has_cloud(config, *around.host))

@@ -64,7 +64,7 @@ child_spec real_driver(const kubelet::kubelet_options& how, const machine& host,
 }  // namespace
 
 std::vector<child_spec> node_children(caf::actor_system& system, const configuration& config, const machine& host,
-                                      const stable_ref<api::api_server_actor>& server, kubelet_directory& kubelets) {
+                                      const server_of_node& server, kubelet_directory& kubelets) {
   std::vector<child_spec> nodes;
   if (host.containerd()) nodes.push_back(cri::keeper_child(host.containerd()));
   for (std::size_t i = 0; i < static_cast<std::size_t>(config.nodes.count); ++i) {
@@ -72,7 +72,7 @@ std::vector<child_spec> node_children(caf::actor_system& system, const configura
     auto path = "root/nodes/" + how.node.name;
     auto runtime_ref = stable_ref<container::runtime_actor>::make(system, path + "/runtime");
     auto kubelet_ref = stable_ref<kubelet::kubelet_actor>::make(system, path + "/kubelet");
-    how.server = server;
+    how.server = server(i);
     how.runtime = runtime_ref;
     std::vector<child_spec> parts;
     parts.push_back(host.hollow() ? hollow_driver(how, runtime_ref) : real_driver(how, host, i, runtime_ref));

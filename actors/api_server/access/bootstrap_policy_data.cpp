@@ -1,4 +1,8 @@
-// The default roles and bindings of Kubernetes 1.36 as a compact text (the grammar is in bootstrap_policy.hpp).
+// The default roles and bindings of Kubernetes 1.36 as a compact text (the grammar is in bootstrap_policy.hpp), and
+// troupe:node-proxier: a machine has one certificate, its node's, and its kube_proxy works under it. Kubelets may read
+// Services by system:node; the slices behind them are what kube-proxy's own account, present on every node, may read.
+// The bindings named kubeadm:... are those that kubeadm makes for machines that join by token; troupe:authority lets
+// them read the authority, which they check against the hash they were given.
 #include "actors/api_server/access/bootstrap_policy.hpp"
 
 namespace troupe::api {
@@ -147,6 +151,8 @@ clusterrole system:node-proxier
   READ core nodes
   EVENTS
   list,watch networking.k8s.io servicecidrs
+  list,watch discovery.k8s.io endpointslices
+clusterrole troupe:node-proxier
   list,watch discovery.k8s.io endpointslices
 clusterrole system:kube-scheduler
   EVENTS
@@ -404,6 +410,13 @@ clusterbinding system:discovery groups=system:authenticated
 clusterbinding system:basic-user groups=system:authenticated
 clusterbinding system:public-info-viewer groups=system:authenticated,system:unauthenticated
 clusterbinding system:node-proxier users=system:kube-proxy
+clusterbinding troupe:node-proxier groups=system:nodes
+clusterbinding kubeadm:kubelet-bootstrap role=system:node-bootstrapper groups=system:bootstrappers:kubeadm:default-node-token
+clusterbinding kubeadm:node-autoapprove-bootstrap
++ role=system:certificates.k8s.io:certificatesigningrequests:nodeclient
++ groups=system:bootstrappers:kubeadm:default-node-token
+clusterbinding kubeadm:node-autoapprove-certificate-rotation
++ role=system:certificates.k8s.io:certificatesigningrequests:selfnodeclient groups=system:nodes
 clusterbinding system:kube-controller-manager users=system:kube-controller-manager
 clusterbinding system:kube-dns accounts=kube-system/kube-dns
 clusterbinding system:kube-scheduler users=system:kube-scheduler

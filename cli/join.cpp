@@ -1,0 +1,153 @@
+// See join.hpp.
+#include "cli/join.hpp"
+
+#include <ctime>
+#include <filesystem>
+#include <iostream>
+
+#include <unistd.h>
+
+#include "cli/http_client.hpp"
+#include "messages/document.hpp"
+#include "messages/schema/scalars.hpp"
+#include "runtime/certificate_request.hpp"
+#include "runtime/placement/node_process.hpp"
+
+namespace troupe::cli {
+namespace {
+
+constexpr const char* requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+constexpr int tries = 120, pause_us = 500'000;  // a minute
+
+std::string text_at(const node* found) { return found ? std::string(found->string()) : std::string(); }
+
+/// The answer's JSON, or its Status' message as an error.
+result<document> ask(http_client& client, const std::string& method, const std::string& target,
+                     const std::string& body = {}) {
+  auto answer = client.call(method, target, body);
+  if (!answer) return answer.error();
+  auto parsed = document::parse(answer->body);
+  if (answer->code < 300 && parsed) return parsed;
+  auto why = parsed ? text_at(parsed->root().find("message")) : std::string();
+  return make_status(answer->code == 401   ? reason::unauthorized
+                     : answer->code == 409 ? reason::already_exists
+                                           : reason::service_unavailable,
+                     answer->code == 401 ? "the token is not accepted: it is wrong or has expired"
+                     : why.empty()       ? "the server answered " + std::to_string(answer->code)
+                                         : why);
+}
+
+/// kube-public/kube-root-ca.crt, which anybody may read, if it has the hash.
+result<std::string> fetch_authority(const join_settings& how, connection_settings where) {
+  where.trusts_anybody = true;
+  where.token.clear();  // nobody who is not known to be the server gets it
+  http_client client(where);
+  auto map = ask(client, "GET", "/api/v1/namespaces/kube-public/configmaps/kube-root-ca.crt");
+  if (!map) return map.error();
+  auto authority = text_at(map->root().find("data", "ca.crt"));
+  auto hash = pki::public_key_hash(authority);
+  if (!hash) return hash.error();
+  if (*hash != how.authority_hash)
+    return make_status(reason::unauthorized, "the authority of " + how.server + " has the hash " + *hash + ", not " +
+                                                 how.authority_hash + ": this is not the cluster that was meant");
+  return authority;
+}
+
+std::string request_body(const std::string& name, const std::string& pem) {
+  document doc;
+  auto& root = doc.root();
+  doc.make_object(root);
+  doc.set(root, "kind", "CertificateSigningRequest");
+  doc.set(root, "apiVersion", "certificates.k8s.io/v1");
+  auto& metadata = doc.set(root, "metadata");
+  doc.make_object(metadata);
+  doc.set(metadata, "generateName", std::string_view("node-" + name + "-"));
+  auto& spec = doc.set(root, "spec");
+  doc.make_object(spec);
+  doc.set(spec, "request", std::string_view(schema::to_base64(pem)));
+  doc.set(spec, "signerName", "kubernetes.io/kube-apiserver-client-kubelet");
+  auto& usages = doc.set(spec, "usages");
+  doc.make_array(usages);
+  for (const char* usage : {"digital signature", "client auth"}) doc.assign(doc.append(usages), usage);
+  return to_json(root);
+}
+
+/// Posts the request and waits for its certificate.
+result<std::string> get_signed(http_client& client, const std::string& name, const std::string& pem) {
+  auto made = ask(client, "POST", requests, request_body(name, pem));
+  if (!made) return made.error();
+  auto target = std::string(requests) + "/" + text_at(made->root().find("metadata", "name"));
+  for (int i = 0; i < tries; ++i) {
+    auto now = ask(client, "GET", target);
+    if (!now) return now.error();
+    auto& root = now->root();
+    if (auto encoded = text_at(root.find("status", "certificate")); !encoded.empty()) return pki::from_base64(encoded);
+    const node* conditions = root.find("status", "conditions");
+    for (std::size_t at = 0; conditions && conditions->is_array() && at < conditions->size(); ++at)
+      if (auto type = text_at(conditions->element(at).find("type")); type == "Denied" || type == "Failed")
+        return make_status(reason::forbidden, "the request for a certificate was " + type + ": " +
+                                                  text_at(conditions->element(at).find("message")));
+    usleep(pause_us);
+  }
+  return make_status(reason::timeout, "nobody approved the request for a certificate: " + target);
+}
+
+bool is_good(const runtime::node_files& files) {
+  auto certificate = pki::read_file(files.certificate);
+  auto key = pki::read_file(files.key);
+  auto authority = pki::read_file(files.authority);
+  return certificate && key && authority && pki::key_matches({*certificate, *key}) &&
+         pki::not_after(*certificate) > static_cast<std::int64_t>(std::time(nullptr)) + 3600;
+}
+
+status join_one(http_client& client, const std::string& name, const runtime::node_files& files,
+                const std::string& authority) {
+  pki::subject who;
+  who.common_name = "system:node:" + name;
+  who.organizations = {"system:nodes"};
+  auto made = pki::make_request(who);
+  if (!made) return made.error();
+  auto certificate = get_signed(client, name, made->request);
+  if (!certificate) return certificate.error();
+  if (!pki::key_matches({*certificate, made->private_key})) return internal_error("the certificate is of another key");
+  if (auto bad = pki::write_file(files.authority, authority, 0644); !bad.ok()) return bad;
+  if (auto bad = pki::write_file(files.key, made->private_key, 0600); !bad.ok()) return bad;
+  return pki::write_file(files.certificate, *certificate, 0644);
+}
+
+}  // namespace
+
+std::string link_of(const std::string& server) {
+  auto colon = server.rfind(':');
+  return server.substr(0, colon) + ":6444";
+}
+
+status join_cluster(const join_settings& how, const runtime::configuration& config,
+                    const std::vector<std::string>& names) {
+  auto where = runtime::split_address(how.server);
+  if (!where) return bad_request("--join: must be ADDRESS:PORT, not \"" + how.server + "\"");
+  connection_settings reach;
+  reach.host = where->host;
+  reach.port = std::to_string(where->port);
+  reach.token = how.token;
+  for (const auto& name : names) {
+    auto files = runtime::files_of_node(config, name);
+    if (is_good(files)) continue;
+    if (how.token.empty() || how.authority_hash.empty())
+      return bad_request("--join needs --token and --ca-hash, as `troupe token create` prints them");
+    std::error_code failed;
+    std::filesystem::create_directories(std::filesystem::path(files.key).parent_path(), failed);
+    if (failed) return internal_error("cannot create the folder of " + files.key + ": " + failed.message());
+    if (reach.authority_pem.empty()) {
+      auto authority = fetch_authority(how, reach);
+      if (!authority) return authority.error();
+      reach.authority_pem = *authority;
+    }
+    http_client client(reach);
+    if (auto bad = join_one(client, name, files, reach.authority_pem); !bad.ok()) return bad;
+    std::cout << "joined as " << name << "\n" << std::flush;
+  }
+  return {};
+}
+
+}  // namespace troupe::cli

@@ -1,0 +1,354 @@
+"""A control plane and nodes in processes of their own, joined by the cluster link."""
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from conftest import TROUPE, Cluster, Sandbox, eventually, free_port, may_skip_root_tests
+
+
+class ControlPlane(Cluster):
+    """A `troupe control-plane` process."""
+
+    def __init__(self, directory, address="127.0.0.1", extra=(), sandbox=None):
+        super().__init__(directory, sandbox=sandbox)
+        self.address = address
+        self.link_port = 6444 if sandbox else free_port()
+        listen = "0.0.0.0" if sandbox else "127.0.0.1"
+        self.arguments = [
+            str(TROUPE), "control-plane", "--data-dir", str(self.data), "--listen", f"{listen}:{self.port}",
+            "--link", f"{listen}:{self.link_port}", "--kubeconfig", str(self.kubeconfig),
+            "--set", "debug.allow_crash=true", "--set", "controllers.node_grace_seconds=6",
+            "--set", f"api_server.extra_names={address}", *extra]
+
+    def certify(self, out, *names):
+        subprocess.run([TROUPE, "certs", "node", *names, "--data-dir", self.data, "--out", out], check=True, timeout=30)
+
+    def node_ready(self, name, wanted="True"):
+        node = self.get(f"/api/v1/nodes/{name}")
+        return node if any(c["type"] == "Ready" and c["status"] == wanted for c in node["status"]["conditions"]) else None
+
+    def logged(self, text):
+        return text in self.log.read_text()
+
+
+class Node:
+    """A `troupe node` process; its simulated nodes are NAME-0, NAME-1, ..."""
+
+    def __init__(self, directory, plane, name, count=1, runtime="hollow", sandbox=None, extra=()):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.sandbox, self.name = sandbox, name
+        self.names = [f"{name}-{i}" for i in range(count)]
+        plane.certify(self.directory / "pki", *self.names)
+        self.log = self.directory / "node.log"
+        self.arguments = [
+            str(TROUPE), "node", "--data-dir", str(self.directory / "data"), "--server", f"{plane.address}:{plane.link_port}",
+            "--runtime", runtime, "--nodes", str(count), "--set", f"link.credentials={self.directory / 'pki'}",
+            "--set", f"nodes.name_prefix={name}-", "--set", "nodes.heartbeat_seconds=2", *extra]
+        self.process = None
+
+    def start(self):
+        command = self.sandbox.wrap(self.arguments) if self.sandbox else self.arguments
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
+        return self
+
+    def stop(self, how=signal.SIGTERM, seconds=60):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(seconds)
+        return self.process.returncode if self.process else None
+
+
+def pod(name, node=None, **annotations):
+    spec = {"containers": [{"name": "main", "image": "example.com/none:1"}], "terminationGracePeriodSeconds": 1}
+    if node:
+        spec["nodeName"] = node
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "annotations": annotations}, "spec": spec})
+
+
+@pytest.fixture
+def machines(tmp_path):
+    """Control planes and nodes that are stopped at the end."""
+    made = []
+
+    class Maker:
+        def plane(self, **options):
+            directory = tmp_path / "plane"
+            directory.mkdir(exist_ok=True)
+            made.append(ControlPlane(directory, **options))
+            return made[-1].start()
+
+        def node(self, plane, name, **options):
+            made.append(Node(tmp_path / name, plane, name, **options))
+            return made[-1].start()
+    yield Maker()
+    for one in reversed(made):
+        if one.process and one.process.poll() is None:
+            one.stop(signal.SIGKILL)
+
+
+def test_a_node_in_another_process(machines):
+    plane = machines.plane()
+    assert plane.get("/api/v1/nodes")["items"] == []
+    node = machines.node(plane, "worker")
+    eventually(lambda: plane.node_ready("worker-0"))
+    plane.kubectl("create", "-f", "-", stdin=pod("a"))
+    eventually(lambda: plane.pod_running("a"))
+    assert plane.pod("a")["spec"]["nodeName"] == "worker-0"
+    assert plane.kubectl("get", "nodes", "-o", "wide").count("worker") == 1
+    assert "hollow container main" in plane.kubectl("logs", "a")
+    plane.kubectl("delete", "pod", "a", "--wait=true")
+    assert node.stop() == 0, node.log.read_text()[-3000:]
+    assert plane.stop() == 0, plane.log.read_text()[-3000:]
+
+
+def test_either_side_is_killed_and_returns(machines):
+    plane = machines.plane()
+    node = machines.node(plane, "worker")
+    eventually(lambda: plane.node_ready("worker-0"))
+    plane.kubectl("create", "-f", "-", stdin=pod("before"))
+    eventually(lambda: plane.pod_running("before"))
+
+    node.stop(signal.SIGKILL)
+    eventually(lambda: plane.node_ready("worker-0", "Unknown"), 30)
+    node.start()
+    eventually(lambda: plane.node_ready("worker-0"), 30)
+    eventually(lambda: plane.pod_running("before"), 30)
+
+    plane.stop(signal.SIGKILL)
+    plane.start()
+    begun = time.monotonic()
+    plane.kubectl("create", "-f", "-", stdin=pod("after", node="worker-0"))
+    eventually(lambda: plane.pod_running("after"), 30)
+    assert time.monotonic() - begun < 15
+    plane.kubectl("logs", "after")
+    assert "link.up" in node.log.read_text()
+
+
+def test_logs_end_with_the_link_and_say_so(machines):
+    plane = machines.plane()
+    node = machines.node(plane, "worker")
+    eventually(lambda: plane.node_ready("worker-0"))
+    plane.kubectl("create", "-f", "-", stdin=pod("a"))
+    eventually(lambda: plane.pod_running("a"))
+    node.stop(signal.SIGKILL)
+    eventually(lambda: plane.logged("link.down node=worker-0") or plane.logged("node=worker-0 reason=closed"))
+    answer = plane.kubectl("logs", "a", check=False)
+    assert answer.returncode != 0
+    assert "worker" in answer.stderr
+
+
+def test_many_hollow_nodes_of_one_process(machines):
+    plane = machines.plane()
+    node = machines.node(plane, "many", count=20)
+    for name in node.names:
+        eventually(lambda: plane.node_ready(name))
+    plane.kubectl("create", "deployment", "d", "--image=example.com/none:1", "--replicas=40")
+    eventually(lambda: plane.get("/apis/apps/v1/namespaces/default/deployments/d")["status"].get("readyReplicas") == 40, 60)
+    spread = {p["spec"]["nodeName"] for p in plane.get("/api/v1/namespaces/default/pods")["items"]}
+    assert len(spread) == 20
+
+
+def test_a_node_without_its_certificate_says_so(machines, tmp_path):
+    plane = machines.plane()
+    node = Node(tmp_path / "n", plane, "worker")
+    (tmp_path / "n" / "pki" / "worker-0.key").unlink()
+    done = subprocess.run(node.arguments, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert "worker-0.key" in done.stderr
+
+
+def test_a_machine_joins_by_token(machines, tmp_path):
+    plane = machines.plane()
+    command = subprocess.run([TROUPE, "token", "--kubeconfig", plane.kubeconfig, "create"], capture_output=True, text=True,
+                             check=True, timeout=30).stdout.split()
+    assert command[:2] == ["troupe", "node"] and "--join" in command
+    joined = [TROUPE, *command[1:], "--server", f"127.0.0.1:{plane.link_port}", "--runtime", "hollow", "--set",
+              "nodes.name_prefix=new-", "--data-dir"]
+    wrong = joined.copy()
+    wrong[wrong.index("--ca-hash") + 1] = "sha256:" + "0" * 64
+    done = subprocess.run([*wrong, tmp_path / "wrong"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "this is not the cluster that was meant" in done.stderr
+    wrong = joined.copy()
+    wrong[wrong.index("--token") + 1] = "aaaaaa.0123456789abcdef"
+    done = subprocess.run([*wrong, tmp_path / "wrong"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "the token is not accepted" in done.stderr
+
+    data = tmp_path / "joined"
+    for again in range(2):  # the second start needs no token
+        with open(tmp_path / "joined.log", "ab") as log:
+            process = subprocess.Popen([*joined, data], stdout=log, stderr=log)
+        try:
+            eventually(lambda: plane.node_ready("new-0"), 30)
+        finally:
+            process.terminate()
+            process.wait(30)
+        subprocess.run([TROUPE, "token", "--kubeconfig", plane.kubeconfig, "delete", command[command.index("--token") + 1]],
+                       check=again == 0, timeout=30, capture_output=True)
+        plane.kubectl("delete", "node", "new-0")
+    assert (data / "pki" / "new-0.key").stat().st_mode & 0o777 == 0o600
+    requests = plane.get("/apis/certificates.k8s.io/v1/certificatesigningrequests")["items"]
+    assert len(requests) == 1
+    assert requests[0]["spec"]["username"].startswith("system:bootstrap:")
+    assert requests[0]["status"]["conditions"][0]["reason"] == "AutoApproved"
+    done = subprocess.run([*joined, tmp_path / "late"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "the token is not accepted" in done.stderr  # a token that was deleted
+
+
+def test_a_compromised_node_is_kept_in_its_place(machines):
+    """A peer with a valid node certificate, over HTTPS; over the link the same rules hold (tests/actors/link)."""
+    plane = machines.plane()
+    machines.node(plane, "good")
+    eventually(lambda: plane.node_ready("good-0"))
+    plane.certify(plane.directory / "evil", "evil")
+    folder = plane.directory / "evil"
+    context = plane.tls(folder / "evil.crt", folder / "evil.key")
+    plane.kubectl("create", "secret", "generic", "s", "--from-literal=k=v")
+    plane.kubectl("create", "-f", "-", stdin=pod("p", node="good-0"))
+    eventually(lambda: plane.pod_running("p"))
+
+    def ask(method, path, body=None, kind="application/merge-patch+json"):
+        status, text = plane.http(method, path, json.dumps(body) if body else None, kind, context)
+        return status, json.loads(text).get("message", "")
+    assert ask("GET", "/api/v1/namespaces/default/secrets/s")[0] == 403
+    assert ask("GET", "/api/v1/secrets")[0] == 403
+    refused = ask("PATCH", "/api/v1/nodes/good-0/status", {"status": {"phase": "x"}})
+    assert refused == (403, 'nodes "good-0" is forbidden: node "evil" is not allowed to modify node "good-0"')
+    refused = ask("PATCH", "/api/v1/namespaces/default/pods/p/status", {"status": {"reason": "x"}})
+    assert refused == (403, 'pods "p" is forbidden: node "evil" can only update pod status for pods with spec.nodeName set to itself')
+    refused = ask("DELETE", "/api/v1/namespaces/default/pods/p")
+    assert refused == (403, 'pods "p" is forbidden: node "evil" can only delete pods with spec.nodeName set to itself')
+    refused = ask("POST", "/api/v1/nodes", {"kind": "Node", "apiVersion": "v1", "metadata": {
+        "name": "evil", "labels": {"node-restriction.kubernetes.io/x": "y"}}}, "application/json")
+    assert refused == (403, 'nodes "evil" is forbidden: node "evil" is not allowed to set the following labels: '
+                            'node-restriction.kubernetes.io/x')
+
+
+def listening_ports(pid):
+    """TCP ports that the process listens on."""
+    inodes = set()
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            target = os.readlink(f"/proc/{pid}/fd/{entry}")
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                ports.add(int(fields[1].rsplit(":", 1)[1], 16))
+    return ports
+
+
+def test_no_port_but_ours_is_open(machines):
+    """CAF's network is not there at all: no port of its middleman, no library of it."""
+    plane = machines.plane()
+    node = machines.node(plane, "worker")
+    eventually(lambda: plane.node_ready("worker-0"))
+    assert listening_ports(plane.process.pid) == {plane.port, plane.link_port}
+    assert listening_ports(node.process.pid) == set()
+    for process in (plane.process, node.process):
+        assert "libcaf_io" not in pathlib.Path(f"/proc/{process.pid}/maps").read_text()
+
+
+def resident_kib(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_hostile_network_costs_nothing(machines):
+    plane = machines.plane()
+    machines.node(plane, "worker")
+    eventually(lambda: plane.node_ready("worker-0"))
+    memory, spent = resident_kib(plane.process.pid), cpu_seconds(plane.process.pid)
+    sockets = []
+    for i in range(150):
+        one = socket.create_connection(("127.0.0.1", plane.link_port), 5)
+        if i % 3 == 0:
+            one.sendall(b"\x01\0\0\0\xff\xff\xff\xff" + b"\xff" * 2000)  # CAF's header: 4 GiB follow
+        elif i % 3 == 1:
+            one.sendall(b"\x16\x03\x01")  # the beginning of a ClientHello
+        sockets.append(one)
+    time.sleep(3)
+    assert cpu_seconds(plane.process.pid) - spent < 1.5
+    assert resident_kib(plane.process.pid) - memory < 20_000
+    for one in sockets:
+        one.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            while one.recv(4096):
+                pass
+        one.close()
+    for reason in ("not_tls", "handshake_timeout", "no_client_hello"):
+        assert plane.logged(f"reason={reason}"), reason
+    assert "troupe_link_refused_total{reason=\"no_client_hello\"}" in plane.http("GET", "/metrics")[1]
+    plane.kubectl("create", "-f", "-", stdin=pod("alive"))
+    eventually(lambda: plane.pod_running("alive"))
+
+
+class Machine(Sandbox):
+    """A sandbox with an address on a shared wire."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+
+    def join(self, bridge_of):
+        """A wire to the machine that has the bridge."""
+        name = "v" + self.address.rsplit(".", 1)[1]
+        bridge_of.run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid))
+        bridge_of.run("ip", "link", "set", name, "master", "br0", "up")
+        self.run("ip", "addr", "add", f"{self.address}/24", "dev", "eth0")
+        self.run("ip", "link", "set", "eth0", "up")
+        self.run("ip", "route", "add", "default", "via", "10.99.0.254")
+
+    def cut(self):
+        """Everything from and to the outside is dropped, silently."""
+        self.run("nft", "-f", "-", input="table inet cut { chain i { type filter hook input priority 0; iifname eth0 drop; }\n"
+                 "chain o { type filter hook output priority 0; oifname eth0 drop; } }\n")
+
+    def heal(self):
+        self.run("nft", "delete", "table", "inet", "cut")
+
+
+@pytest.mark.skipif(may_skip_root_tests(), reason="network namespaces take root")
+def test_machines_of_their_own_and_a_cut_wire(machines):
+    wire = Machine("10.99.0.254")
+    first, second = Machine("10.99.0.1"), Machine("10.99.0.2")
+    try:
+        wire.run("ip", "link", "add", "br0", "type", "bridge")
+        wire.run("ip", "link", "set", "br0", "up")
+        first.join(wire)
+        second.join(wire)
+        plane = machines.plane(address=first.address, sandbox=first)
+        node = machines.node(plane, "worker", sandbox=second)
+        eventually(lambda: plane.node_ready("worker-0"), 30)
+        plane.kubectl("create", "-f", "-", stdin=pod("a"))
+        eventually(lambda: plane.pod_running("a"), 30)
+        plane.kubectl("logs", "a")
+
+        second.cut()
+        eventually(lambda: plane.node_ready("worker-0", "Unknown"), 40)
+        second.heal()
+        eventually(lambda: plane.node_ready("worker-0"), 40)
+        plane.kubectl("create", "-f", "-", stdin=pod("b", node="worker-0"))
+        eventually(lambda: plane.pod_running("b"), 30)
+        assert node.stop() == 0, node.log.read_text()[-3000:]
+        assert plane.stop() == 0, plane.log.read_text()[-3000:]
+    finally:
+        for one in (first, second, wire):
+            one.close()
