@@ -29,5 +29,7 @@ int draw_diagram(const std::string& path, const std::string& object);
 void add_image(CLI::App& app, int& exit_code);
 /// `troupe debug actors|crash|stop|start`.
 void add_debug(CLI::App& app, int& exit_code);
+/// `troupe store snapshot|restore|verify|compact`.
+void add_store(CLI::App& app, int& exit_code);
 
 }  // namespace troupe::cli

@@ -19,6 +19,7 @@
 #include <openssl/ssl.h>
 #include <yaml-cpp/yaml.h>
 
+#include "messages/number.hpp"
 #include "runtime/pki.hpp"
 
 namespace troupe::cli {
@@ -95,7 +96,9 @@ struct head_fields {
 
 bool parse_head(std::string_view head, http_answer& answer, head_fields& fields) {
   if (head.size() < 12 || !head.starts_with("HTTP/1.")) return false;
-  answer.code = std::atoi(std::string(head.substr(9, 3)).c_str());
+  auto code = number_in<int>(head.substr(9, 3));
+  if (!code) return false;
+  answer.code = *code;
   for (auto at = head.find("\r\n"); at != std::string_view::npos && at + 2 < head.size();) {
     auto end = head.find("\r\n", at + 2);
     auto line = head.substr(at + 2, end == std::string_view::npos ? end : end - at - 2);

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct flags {
+struct image_flags {
   std::string data_dir, socket;
   std::vector<std::string> files;
 };
@@ -32,7 +32,7 @@ std::string first_line(const fs::path& path) {
 }
 
 /// The socket: as given, or as the cluster of the data directory tells it.
-std::string socket_of(const flags& given) {
+std::string socket_of(const image_flags& given) {
   if (!given.socket.empty()) return given.socket;
   std::vector<fs::path> places;
   if (!given.data_dir.empty()) {
@@ -48,12 +48,13 @@ std::string socket_of(const flags& given) {
 }
 
 /// Becomes `ctr`; returns only when that fails.
-int become_ctr(const flags& given, std::vector<std::string> words) {
+int become_ctr(const image_flags& given, std::vector<std::string> words) {
   auto socket = socket_of(given);
   if (socket.empty())
     return print_error("no cluster with a containerd of its own is running there: give its --data-dir, or a --socket");
   words.insert(words.begin(), {"ctr", "--address", socket, "--namespace", "k8s.io", "images"});
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   execvp("ctr", arguments.data());
@@ -63,7 +64,7 @@ int become_ctr(const flags& given, std::vector<std::string> words) {
 }  // namespace
 
 void add_image(CLI::App& app, int& exit_code) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<image_flags>();
   auto* image = app.add_subcommand("image", "Images of a cluster with real containers");
   image->require_subcommand(1);
   auto common = [given](CLI::App* command) {

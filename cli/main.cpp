@@ -50,6 +50,7 @@ int main(int count, char** values) {
     troupe::cli::add_trace(app, exit_code);
     troupe::cli::add_image(app, exit_code);
     troupe::cli::add_debug(app, exit_code);
+    troupe::cli::add_store(app, exit_code);
     troupe::cli::add_kubectl(*app.add_subcommand("kubectl", "create, get, describe, delete, logs"), kubectl_flags,
                              exit_code);
     app.require_subcommand(1);

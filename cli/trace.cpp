@@ -19,14 +19,14 @@
 namespace troupe::cli {
 namespace {
 
-struct flags {
+struct trace_flags {
   std::string path;
   std::string component;
   std::string object;
   bool full = false;
 };
 
-std::string default_path(const flags& given) {
+std::string default_path(const trace_flags& given) {
   if (!given.path.empty()) return given.path;
   const char* home = std::getenv("HOME");
   return std::string(home ? home : ".") + "/.troupe/trace";
@@ -74,7 +74,7 @@ std::string content_of(const trace::reader& from, const trace::frame& one, std::
   return {};
 }
 
-int show(const flags& given) {
+int show(const trace_flags& given) {
   auto opened = trace::reader::open(default_path(given));
   if (!opened) return print_error(opened.error().message);
   trace::frame one;
@@ -121,7 +121,7 @@ void print_totals(const trace::replay_report& report) {
                              total.different == 0 ? "full match" : fmt::format("{} DIFFERENT", total.different));
 }
 
-int replay(const flags& given) {
+int replay(const trace_flags& given) {
   auto report = trace::replay(default_path(given), runtime::replayable_cores(), {given.component});
   std::size_t width = 0;
   for (const auto& one : report.components) width = std::max(width, one.component.size());
@@ -138,7 +138,7 @@ int replay(const flags& given) {
 }  // namespace
 
 void add_trace(CLI::App& app, int& exit_code) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<trace_flags>();
   auto* trace = app.add_subcommand("trace", "Look at recorded events and effects");
   trace->require_subcommand(1);
   auto* shown = trace->add_subcommand("show", "Print the frames of a trace");

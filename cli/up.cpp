@@ -16,7 +16,7 @@
 namespace troupe::cli {
 namespace {
 
-struct flags {
+struct up_flags {
   std::string command;
   std::string config_file;
   std::vector<std::string> sets;
@@ -28,7 +28,7 @@ struct flags {
 
 /// Says why on standard error; `code` is the exit code. The API's words for an error of the server itself are left out:
 /// here it is the machine that speaks.
-int refuse(const flags& given, const status& why, int code) {
+int refuse(const up_flags& given, const status& why, int code) {
   constexpr std::string_view api_words = "Internal error occurred: ";
   std::string_view text = why.message;
   if (text.starts_with(api_words)) text.remove_prefix(api_words.size());
@@ -50,7 +50,7 @@ runtime::configuration defaults_of(const std::string& command) {
 }
 
 // File first, then --set, then the flags: the nearer to the user the stronger.
-status read_configuration(const flags& given, runtime::configuration& out) {
+status read_configuration(const up_flags& given, runtime::configuration& out) {
   if (!given.config_file.empty())
     if (auto bad = runtime::load_config(given.config_file, out); !bad.ok()) return bad;
   for (const auto& one : given.sets)
@@ -81,7 +81,7 @@ sigset_t block_signals() {
 
 /// Waits for a signal or the end of `troupe`, and stops it; the exit code.
 template <class Troupe>
-int run_until_signal(const flags& given, const sigset_t& signals, Troupe& troupe) {
+int run_until_signal(const up_flags& given, const sigset_t& signals, Troupe& troupe) {
   int received = 0;
   bool failed = false;
   while (received == 0 && !failed) {
@@ -93,14 +93,14 @@ int run_until_signal(const flags& given, const sigset_t& signals, Troupe& troupe
   return troupe.stop() && !failed ? 0 : 1;
 }
 
-int run_cluster(const flags& given, const sigset_t& signals, runtime::configuration config) {
+int run_cluster(const up_flags& given, const sigset_t& signals, runtime::configuration config) {
   runtime::local_cluster cluster(std::move(config));
   if (auto bad = cluster.start(); !bad.ok()) return refuse(given, bad, 1);
   std::cout << "API at " << cluster.server_url() << ", kubeconfig " << cluster.kubeconfig_path() << "\n" << std::flush;
   return run_until_signal(given, signals, cluster);
 }
 
-int run_nodes(const flags& given, const sigset_t& signals, runtime::configuration config) {
+int run_nodes(const up_flags& given, const sigset_t& signals, runtime::configuration config) {
   runtime::node_process::provision provide;
   if (!given.join.server.empty())
     provide = [&given](const runtime::configuration& settled, const std::vector<std::string>& names) {
@@ -114,7 +114,7 @@ int run_nodes(const flags& given, const sigset_t& signals, runtime::configuratio
   return run_until_signal(given, signals, nodes);
 }
 
-int run(const flags& given) {
+int run(const up_flags& given) {
   auto config = defaults_of(given.command);
   if (auto bad = read_configuration(given, config); !bad.ok()) return refuse(given, bad, 2);
   if (auto bad = runtime::start_logging(config.log.level, config.log.file); !bad.ok()) return refuse(given, bad, 2);
@@ -124,7 +124,7 @@ int run(const flags& given) {
 }
 
 /// A command of this file with the flags that all have.
-CLI::App* add_command(CLI::App& app, const std::shared_ptr<flags>& given, const char* about, int& exit_code) {
+CLI::App* add_command(CLI::App& app, const std::shared_ptr<up_flags>& given, const char* about, int& exit_code) {
   auto* made = app.add_subcommand(given->command, about);
   made->add_option("--config", given->config_file, "YAML file; those below configs/ document every key");
   made->add_option("--data-dir", given->data_dir, "where the store, certificates and traces live");
@@ -133,19 +133,19 @@ CLI::App* add_command(CLI::App& app, const std::shared_ptr<flags>& given, const 
   return made;
 }
 
-void add_nodes_flags(CLI::App& to, const std::shared_ptr<flags>& given) {
+void add_nodes_flags(CLI::App& to, const std::shared_ptr<up_flags>& given) {
   to.add_option("--runtime", given->runtime, "what runs containers")->check(CLI::IsMember({"auto", "cri", "hollow"}));
   to.add_option("--nodes", given->nodes, "number of nodes")->check(CLI::Range(0, 100000));
 }
 
-void add_server_flags(CLI::App& to, const std::shared_ptr<flags>& given) {
+void add_server_flags(CLI::App& to, const std::shared_ptr<up_flags>& given) {
   to.add_option("--listen", given->listen, "ADDRESS:PORT of the API");
   to.add_option("--link", given->link, "ADDRESS:PORT for nodes of other machines");
   to.add_option("--kubeconfig", given->kubeconfig, "kubeconfig to write");
 }
 
-std::shared_ptr<flags> flags_of(const char* command) {
-  auto made = std::make_shared<flags>();
+std::shared_ptr<up_flags> flags_of(const char* command) {
+  auto made = std::make_shared<up_flags>();
   made->command = command;
   return made;
 }

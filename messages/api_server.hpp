@@ -45,10 +45,14 @@ struct request {
   /// Further headers the pipeline judges, names in lower case: authorization, impersonate-*, accept-encoding.
   std::vector<std::pair<std::string, std::string>> headers;
   shared_bytes body;
+  /// What the gateway will speak once this request's connection is upgraded ("v5.channel.k8s.io"); empty: no upgrade
+  /// was asked for, or none that it knows. Only such requests are answered with a stream_id.
+  std::string upgrade;
   user_ptr user;           // from the client certificate or the component; null: nobody was authenticated
   std::string auth_error;  // why a presented certificate was refused; then the answer is 401
   urgency level = urgency::serving;
-  TROUPE_MESSAGE(request, id, verb, target, content_type, accept, user_agent, headers, body, user, auth_error, level)
+  TROUPE_MESSAGE(request, id, verb, target, content_type, accept, user_agent, headers, body, user, auth_error, level,
+                 upgrade)
 };
 
 /// How the gateway writes a watch's events to the client. `raw`: no events but bytes (a followed log), passed on as
@@ -69,8 +73,15 @@ struct response {
   std::uint64_t watch_id = 0;
   watch_format format = watch_format::json;
   std::string table_options;  // for watch_format::table: includeObject value
-  TROUPE_MESSAGE(response, id, code, content_type, headers, body, revision, error, watch_id, format, table_options)
+  /// Non-zero: the request was exec, attach or port-forward, and its stream is open (messages/streams.hpp). The sender
+  /// of the request goes on with the relay.
+  std::uint64_t stream_id = 0;
+  TROUPE_MESSAGE(response, id, code, content_type, headers, body, revision, error, watch_id, format, table_options,
+                 stream_id)
 };
+
+/// The HTTP code of an answer, whichever member tells it.
+inline std::uint16_t code_of(const response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
 
 enum class event_type : std::uint8_t { added, modified, deleted, bookmark };
 

@@ -305,21 +305,6 @@ struct exec_result {
   std::int32_t exit_code = 0;
 };
 
-/// Streaming, for kubectl exec, attach and port-forward. Answer: stream_url, an http URL of a server on this node that
-/// speaks Kubernetes' streaming protocols.
-struct open_exec {
-  std::string id;
-  std::vector<std::string> command;  // empty: attach
-  bool stdin_open = false, stdout_open = true, stderr_open = true, tty = false;
-};
-struct open_port_forward {
-  std::string sandbox_id;
-  std::vector<std::int32_t> ports;
-};
-struct stream_url {
-  std::string url;
-};
-
 /// Answer: image_answer.
 struct image_status {
   std::string image;  // a reference as the pod names it, or an id
@@ -363,12 +348,12 @@ struct stats_list {
 /// Nothing to say beyond success.
 struct done {};
 
-using operation = std::variant<get_version, get_status, update_network, run_sandbox, stop_sandbox, remove_sandbox,
-                               list_pods, create_container, start_container, stop_container, remove_container,
-                               update_resources, reopen_log, exec_sync, open_exec, open_port_forward, image_status,
-                               pull_image, list_images, remove_image, list_stats>;
+using operation =
+    std::variant<get_version, get_status, update_network, run_sandbox, stop_sandbox, remove_sandbox, list_pods,
+                 create_container, start_container, stop_container, remove_container, update_resources, reopen_log,
+                 exec_sync, image_status, pull_image, list_images, remove_image, list_stats>;
 using outcome = std::variant<done, version_info, status_info, sandbox_made, pod_list, container_made, exec_result,
-                             stream_url, image_answer, image_pulled, image_list, stats_list>;
+                             image_answer, image_pulled, image_list, stats_list>;
 
 /// One operation. Stays on the node: it is passed in memory only.
 struct request {
@@ -437,20 +422,38 @@ struct log_chunk {
   TROUPE_MESSAGE(log_chunk, id, data, end, error)
 };
 
+enum class stream_kind : std::uint8_t { exec, attach, port_forward };
+
+/// Opens a stream into a running container, or to a port of a sandbox; `port` 0: only says whether that would do.
+/// Answer to the sender: stream::opened with the same id; then stream::chunk, stream::credit and, at last,
+/// stream::closed come from the driver or an actor of its own, to which the reader's own chunks and credits go
+/// (messages/streams.hpp). A reader that ends takes its streams with it.
+struct open_stream {
+  std::uint64_t id = 0;  // of the reader's choice, unique among its open streams
+  stream_kind kind = stream_kind::exec;
+  std::string target;                // container; of port_forward the sandbox
+  std::vector<std::string> command;  // exec only
+  bool stdin_open = false, stdout_open = true, stderr_open = true, tty = false;
+  std::int32_t port = 0;
+  TROUPE_MESSAGE(open_stream, id, kind, target, command, stdin_open, stdout_open, stderr_open, tty, port)
+};
+
 /// What a user of a runtime driver must understand.
 using client_actor = caf::typed_actor<caf::reacts_to<reply>,       // answer to a request
                                       caf::reacts_to<happenings>,  // to subscribers
                                       caf::reacts_to<log_chunk>>;  // to readers of logs
 
 /// A runtime driver.
-using runtime_actor = caf::typed_actor<caf::reacts_to<request>,    // answers reply
-                                       caf::reacts_to<subscribe>,  // no answer; happenings follow
-                                       caf::reacts_to<read_log>,   // answers log_chunk
-                                       caf::reacts_to<log_more>>;  // answers log_chunk
+using runtime_actor = caf::typed_actor<caf::reacts_to<request>,       // answers reply
+                                       caf::reacts_to<subscribe>,     // no answer; happenings follow
+                                       caf::reacts_to<read_log>,      // answers log_chunk
+                                       caf::reacts_to<log_more>,      // answers log_chunk
+                                       caf::reacts_to<open_stream>>;  // answers stream::opened
 
 }  // namespace troupe::container
 
 MSGPACK_ADD_ENUM(troupe::container::fault)
 MSGPACK_ADD_ENUM(troupe::container::sandbox_state)
+MSGPACK_ADD_ENUM(troupe::container::stream_kind)
 MSGPACK_ADD_ENUM(troupe::container::container_state)
 MSGPACK_ADD_ENUM(troupe::container::mount_propagation)

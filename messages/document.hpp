@@ -211,5 +211,7 @@ std::string to_yaml(const node& value);
 void append_json_real(std::string& out, double value);
 /// Appends the string as a JSON string literal, escaped as Go's encoding/json does (including <, >, & and U+2028/9).
 void append_json_string(std::string& out, std::string_view text);
+/// The text as a JSON string, quotes included.
+std::string json_string(std::string_view text);
 
 }  // namespace troupe

@@ -10,15 +10,11 @@
 #include <charconv>
 #include <cstring>
 
+#include "messages/ascii.hpp"
 #include "messages/document.hpp"
 #include "messages/utf8.hpp"
 
 namespace troupe {
-namespace {
-
-constexpr int max_depth = 512;
-constexpr std::size_t padding = 16;                         // zero bytes behind the text, for 16-byte loads
-constexpr std::size_t kept_scratch = std::size_t{1} << 16;  // members a thread keeps room for
 
 /// Members and elements of the objects and arrays that are still open.
 class scratch_stack {
@@ -36,9 +32,16 @@ class scratch_stack {
   }
 
  private:
+  static constexpr std::size_t kept_scratch = std::size_t{1} << 16;  // members a thread keeps room for
+
   std::vector<member> entries_;
   std::size_t size_ = 0;
 };
+
+namespace {
+
+constexpr int max_json_depth = 512;
+constexpr std::size_t padding = 16;  // zero bytes behind the text, for 16-byte loads
 
 scratch_stack& thread_scratch() {
   thread_local scratch_stack stack;
@@ -94,8 +97,6 @@ int hex_digit(char c) {
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
@@ -185,7 +186,7 @@ class json_parser {
   }
 
   bool enter() {
-    if (++depth_ <= max_depth) return true;
+    if (++depth_ <= max_json_depth) return true;
     error_ = "exceeded max depth";
     return false;
   }

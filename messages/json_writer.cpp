@@ -209,6 +209,12 @@ void append_json_string(std::string& out, std::string_view text) {
   out.append(buffer.view());
 }
 
+std::string json_string(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
 void append_json_real(std::string& out, double value) {
   if (!std::isfinite(value)) {
     out += "null";

@@ -33,17 +33,18 @@ struct read_pod_log {
                  limit_bytes, since_ns)
 };
 
-/// Asks for a streaming URL of a container of a pod on this node (pods/exec, pods/attach, pods/portforward). Answer:
-/// container::reply with container::stream_url, or an error.
+/// Opens a stream into a pod on this node (pods/exec, pods/attach, pods/portforward). Answer: stream::opened with the
+/// same id, then as in container::open_stream, whose fields these are. Errors: not_found with Kubernetes' text
+/// (`container not found ("x")`), and the runtime's own.
 struct open_pod_stream {
   std::uint64_t id = 0;
+  container::stream_kind kind = container::stream_kind::exec;
   std::string namespace_name, pod, container;
-  std::vector<std::string> command;  // empty: attach
-  bool port_forward = false;
-  std::vector<std::int32_t> ports;
+  std::vector<std::string> command;
   bool stdin_open = false, stdout_open = true, stderr_open = true, tty = false;
-  TROUPE_MESSAGE(open_pod_stream, id, namespace_name, pod, container, command, port_forward, ports, stdin_open,
-                 stdout_open, stderr_open, tty)
+  std::int32_t port = 0;
+  TROUPE_MESSAGE(open_pod_stream, id, kind, namespace_name, pod, container, command, stdin_open, stdout_open,
+                 stderr_open, tty, port)
 };
 
 /// A kubelet.
@@ -53,6 +54,6 @@ using kubelet_actor = caf::typed_actor<caf::reacts_to<api::response>,          /
                                        caf::reacts_to<container::happenings>,  // of pods without a worker
                                        caf::reacts_to<container::log_chunk>, caf::reacts_to<timer_due>,
                                        caf::reacts_to<read_pod_log>,      // answers container::log_chunk
-                                       caf::reacts_to<open_pod_stream>>;  // answers container::reply
+                                       caf::reacts_to<open_pod_stream>>;  // answers stream::opened
 
 }  // namespace troupe::kubelet

@@ -55,13 +55,11 @@ bool scan_metadata(json_scanner& scan, layout& out) {
       if (!scan.string(wanted ? *wanted : ignored)) return false;
       out.splice = scan.position();
       out.splice_first = false;
-    } else if (key == "resourceVersion") {
-      return false;
     } else if (key == "labels") {
       if (!scan_labels(scan, out)) return false;
     } else if (key == "annotations" || key == "ownerReferences" || key == "finalizers" || key == "managedFields") {
       return scan.skip_rest();
-    } else if (!scan.skip_value()) {
+    } else if (key == "resourceVersion" || !scan.skip_value()) {
       return false;
     }
   } while (scan.next_member());
@@ -175,7 +173,7 @@ result<object_ptr> make_object(std::uint16_t resource, std::string_view stored_j
   made->node_name = view(at.node_name);
   made->labels.reserve(at.labels.size());
   for (const auto& [key, value] : at.labels) made->labels.emplace_back(view(key), view(value));
-  if (view.texts().size() > 0) std::sort(made->labels.begin(), made->labels.end());
+  if (!view.texts().empty()) std::sort(made->labels.begin(), made->labels.end());
   made->unescaped = view.texts();
   return object_ptr(std::move(made));
 }

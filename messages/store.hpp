@@ -91,8 +91,9 @@ struct range_reply {
   TROUPE_MESSAGE(range_reply, id, revision, count, more, kvs, error)
 };
 
-/// What the store has made durable for one watch's range. Updated before any acknowledgement of a write in the range is
-/// sent and before the watch's events are; `range_revision` before `revision`. Present for local backends only.
+/// What is known to be durable of one watch's range. Updated before the watch's events are sent, `range_revision`
+/// before `revision`. An embedded store also does so before it acknowledges a write in the range; one that others write
+/// to as well does so before it answers a `sync`.
 struct progress {
   std::atomic<std::uint64_t> range_revision{0};  // newest durable change inside the range
   std::atomic<std::uint64_t> revision{0};        // newest durable revision of the store
@@ -113,7 +114,7 @@ struct watch_started {
   std::uint64_t id = 0;
   std::uint64_t revision = 0;
   std::uint64_t compacted_revision = 0;
-  std::shared_ptr<const progress> shared;  // null from a remote store
+  std::shared_ptr<const progress> shared;
   status error;
   TROUPE_MESSAGE(watch_started, id, revision, compacted_revision, error)
 };
@@ -146,9 +147,16 @@ struct compact {
   TROUPE_MESSAGE(compact, id, revision)
 };
 
-/// Make, renew (ttl_seconds 0 keeps the granted time) or revoke a lease. Keys attached to a lease are deleted, in one
-/// transaction, when it ends.
-enum class lease_action : std::uint8_t { grant, keep_alive, revoke };
+/// Answered once the shared progress of all watches has every change that was durable when this came, whichever process
+/// wrote it: what a consistent read rests on when the store is shared by several api_servers.
+struct sync {
+  std::uint64_t id = 0;
+  TROUPE_MESSAGE(sync, id)
+};
+
+/// Make, renew (ttl_seconds 0 keeps the granted time), revoke or look at a lease (time_to_live tells the granted time).
+/// Keys attached to a lease are deleted, in one transaction, when it ends.
+enum class lease_action : std::uint8_t { grant, keep_alive, revoke, time_to_live };
 struct lease {
   std::uint64_t id = 0;
   lease_action action = lease_action::grant;
@@ -157,7 +165,7 @@ struct lease {
   TROUPE_MESSAGE(lease, id, action, lease_id, ttl_seconds)
 };
 
-/// Answer to compact and lease.
+/// Answer to compact, lease and sync.
 struct ack {
   std::uint64_t id = 0;
   std::uint64_t revision = 0;
@@ -172,7 +180,7 @@ using client_actor = caf::typed_actor<caf::reacts_to<txn_reply>,      // answer 
                                       caf::reacts_to<range_reply>,    // answer to range
                                       caf::reacts_to<watch_started>,  // first answer to watch
                                       caf::reacts_to<watch_events>,   // the watch's events
-                                      caf::reacts_to<ack>>;           // answer to compact and lease
+                                      caf::reacts_to<ack>>;           // answer to compact, lease and sync
 
 /// The store.
 using store_actor = caf::typed_actor<caf::reacts_to<txn>,           // change if compares hold; answers txn_reply
@@ -180,6 +188,7 @@ using store_actor = caf::typed_actor<caf::reacts_to<txn>,           // change if
                                      caf::reacts_to<watch>,         // answers watch_started, then watch_events
                                      caf::reacts_to<watch_cancel>,  // no answer
                                      caf::reacts_to<compact>,       // answers ack
+                                     caf::reacts_to<sync>,          // answers ack
                                      caf::reacts_to<lease>>;        // answers ack
 
 }  // namespace troupe::store

@@ -8,6 +8,7 @@
 #include "messages/container_runtime.hpp"
 #include "messages/kubelet.hpp"
 #include "messages/store.hpp"
+#include "messages/streams.hpp"
 #include "messages/supervisor.hpp"
 #include "messages/timer.hpp"
 
@@ -46,5 +47,14 @@ CAF_ADD_TYPE_ID(troupe, (troupe::container::log_more))
 CAF_ADD_TYPE_ID(troupe, (troupe::container::log_chunk))
 CAF_ADD_TYPE_ID(troupe, (troupe::kubelet::read_pod_log))
 CAF_ADD_TYPE_ID(troupe, (troupe::kubelet::open_pod_stream))
+CAF_ADD_TYPE_ID(troupe, (troupe::container::open_stream))
+CAF_ADD_TYPE_ID(troupe, (troupe::stream::opened))
+CAF_ADD_TYPE_ID(troupe, (troupe::stream::chunk))
+CAF_ADD_TYPE_ID(troupe, (troupe::stream::credit))
+CAF_ADD_TYPE_ID(troupe, (troupe::stream::connect))
+CAF_ADD_TYPE_ID(troupe, (troupe::stream::close))
+CAF_ADD_TYPE_ID(troupe, (troupe::stream::closed))
+CAF_ADD_TYPE_ID(troupe, (troupe::stream::log_taken))
+CAF_ADD_TYPE_ID(troupe, (troupe::store::sync))
 
 CAF_END_TYPE_ID_BLOCK(troupe)

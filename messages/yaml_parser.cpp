@@ -18,7 +18,7 @@ namespace troupe {
 namespace {
 
 constexpr std::size_t max_aliased_nodes = 1000000;  // what aliases may add to a document
-constexpr int max_depth = 400;                      // below yaml-cpp's own guard
+constexpr int max_yaml_depth = 400;                 // below yaml-cpp's own guard
 
 /// Ends the parse; caught in parse_yaml.
 struct yaml_error {
@@ -134,7 +134,7 @@ class builder : public YAML::EventHandler {
 
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, bool is_map) {
     if (expects_key()) throw yaml_error{line_prefix(mark) + "invalid map key"};
-    if (frames_.size() >= max_depth) throw yaml_error{"exceeded max depth of " + std::to_string(max_depth)};
+    if (frames_.size() >= max_yaml_depth) throw yaml_error{"exceeded max depth of " + std::to_string(max_yaml_depth)};
     frame fresh;
     fresh.start = mark;
     fresh.anchor = anchor;
@@ -180,10 +180,10 @@ class builder : public YAML::EventHandler {
       top.merged.push_back(value);
       return;
     }
-    const yaml_error no_map{"map merge requires map or sequence of maps as the value"};
-    if (!value.is_array()) throw no_map;
+    const auto no_map = [] { return yaml_error{"map merge requires map or sequence of maps as the value"}; };
+    if (!value.is_array()) throw no_map();
     for (const node* item = value.begin_elements(); item != value.end_elements(); ++item) {
-      if (!item->is_object()) throw no_map;
+      if (!item->is_object()) throw no_map();
       top.merged.push_back(*item);
     }
   }
@@ -320,7 +320,7 @@ void check_complete(std::string_view yaml, YAML::Parser& parser, const YAML::Mar
     const std::string where = next.mark.line > 0 ? "line " + std::to_string(next.mark.line) + ": " : "";
     throw yaml_error{where + "did not find expected " + what};
   } catch (const YAML::Exception&) {
-    // What is wrong behind the document is not its affair.
+    return;  // what is wrong behind the document is not its affair
   }
 }
 

@@ -5,10 +5,10 @@
 #include <limits>
 #include <system_error>
 
+#include "messages/ascii.hpp"
+
 namespace troupe::yaml {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// The three spellings YAML 1.1 allows: word, Word, WORD.
 bool is_word(std::string_view text, std::string_view word) {

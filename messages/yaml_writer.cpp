@@ -22,7 +22,7 @@ bool is_letter(std::uint32_t c) {
                       (c >= 0xe000 && c < 0xf900) || (c >= 0xfe00 && c < 0xfe70) || (c >= 0x1f000 && c < 0x20000);
   return !symbol;
 }
-bool is_digit(std::uint32_t c) { return c >= '0' && c <= '9'; }
+bool is_digit_rune(std::uint32_t c) { return c >= '0' && c <= '9'; }
 
 std::vector<std::uint32_t> runes(std::string_view text) {
   std::vector<std::uint32_t> out;
@@ -48,8 +48,8 @@ bool key_less(std::string_view left, std::string_view right) {
     std::uint64_t b_number = 0;
     if (a[i] == '0' || b[i] == '0') {
       // A zero inside a number counts: look back for its first digits.
-      for (std::size_t j = i; j-- > 0 && is_digit(a[j]);) {
-        if (a[j] != '0') {
+      for (std::size_t j = i; j > 0 && is_digit_rune(a[j - 1]); --j) {
+        if (a[j - 1] != '0') {
           a_number = b_number = 1;
           break;
         }
@@ -57,8 +57,8 @@ bool key_less(std::string_view left, std::string_view right) {
     }
     std::size_t a_end = i;
     std::size_t b_end = i;
-    for (; a_end < a.size() && is_digit(a[a_end]); ++a_end) a_number = a_number * 10 + (a[a_end] - '0');
-    for (; b_end < b.size() && is_digit(b[b_end]); ++b_end) b_number = b_number * 10 + (b[b_end] - '0');
+    for (; a_end < a.size() && is_digit_rune(a[a_end]); ++a_end) a_number = a_number * 10 + (a[a_end] - '0');
+    for (; b_end < b.size() && is_digit_rune(b[b_end]); ++b_end) b_number = b_number * 10 + (b[b_end] - '0');
     // Long numbers wrap around as Go's int64 does.
     if (a_number != b_number) return static_cast<std::int64_t>(a_number) < static_cast<std::int64_t>(b_number);
     if (a_end != b_end) return a_end < b_end;
@@ -151,7 +151,7 @@ class yaml_writer {
   std::size_t column() const {
     // Characters, not bytes, of the current line.
     std::size_t count = 0;
-    for (std::size_t i = out.size(); i-- > 0 && out[i] != '\n';) count += (out[i] & 0xc0) != 0x80;
+    for (std::size_t i = out.size(); i > 0 && out[i - 1] != '\n'; --i) count += (out[i - 1] & 0xc0) != 0x80;
     return count;
   }
   void new_line(std::size_t indent) {

@@ -45,12 +45,24 @@ const std::vector<row>& rows() {
        [](auto& c) { return &c.store.backend; },
        0,
        0,
-       {"embedded", "memory"}},
+       {"embedded", "memory", "etcd"}},
       {{"store.compact_seconds", "integer", "how often history is dropped"},
        [](auto& c) { return &c.store.compact_seconds; },
        1,
        86400,
        {}},
+      {{"store.endpoints", "list of strings", "members of the etcd cluster"},
+       [](auto& c) { return &c.store.endpoints; },
+       0,
+       0,
+       {}},
+      {{"store.ca", "string", "who signs the certificates of etcd's members"},
+       [](auto& c) { return &c.store.ca; },
+       0,
+       0,
+       {}},
+      {{"store.cert", "string", "certificate shown to etcd"}, [](auto& c) { return &c.store.cert; }, 0, 0, {}},
+      {{"store.key", "string", "its private key"}, [](auto& c) { return &c.store.key; }, 0, 0, {}},
       {{"api_server.listen", "string", "ADDRESS:PORT of the HTTPS API"},
        [](auto& c) { return &c.api_server.listen; },
        0,
@@ -292,6 +304,7 @@ status read_mapping(std::string_view source, const std::string& prefix, const YA
 const std::vector<config_key>& config_keys() {
   static const std::vector<config_key> keys = [] {
     std::vector<config_key> list;
+    list.reserve(rows().size());
     for (const auto& r : rows()) list.push_back(r.key);
     return list;
   }();
@@ -365,6 +378,25 @@ status check_address(std::string_view key, const std::string& text) {
   return bad_request(std::string(key) + ": must be ADDRESS:PORT with a port between 0 and 65535, not \"" + text + "\"");
 }
 
+status check_store(const configuration& config) {
+  const auto& store = config.store;
+  if (store.backend != "etcd") {
+    bool unused = !store.endpoints.empty() || !store.ca.empty() || !store.cert.empty() || !store.key.empty();
+    if (unused) return bad_request("store.endpoints, store.ca, store.cert, store.key: only with store.backend etcd");
+    return {};
+  }
+  if (store.endpoints.empty()) return bad_request("store.endpoints: required with store.backend etcd");
+  if (store.cert.empty() != store.key.empty())
+    return bad_request("store.cert, store.key: one is of no use without the other");
+  for (const auto& one : store.endpoints) {
+    if (!one.starts_with("http://") && !one.starts_with("https://"))
+      return bad_request("store.endpoints: must be https://HOST:PORT or http://HOST:PORT, not \"" + one + "\"");
+    if (one.starts_with("https://") && store.ca.empty())
+      return bad_request("store.ca: required for the endpoint " + one);
+  }
+  return {};
+}
+
 }  // namespace
 
 status check_config(const configuration& config) {
@@ -373,7 +405,7 @@ status check_config(const configuration& config) {
     if (auto bad = check_address("link.listen", config.link.listen); !bad.ok()) return bad;
   if (config.data_dir.empty() && config.store.backend == "embedded")
     return bad_request("data_dir: required with store.backend embedded (--data-dir DIR)");
-  return {};
+  return check_store(config);
 }
 
 status check_node_config(const configuration& config) {

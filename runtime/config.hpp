@@ -23,8 +23,12 @@ struct configuration {
   } log;
 
   struct {
-    std::string backend = "embedded";  // embedded, memory
+    std::string backend = "embedded";  // embedded, memory, etcd
     std::int64_t compact_seconds = 300;
+    std::vector<std::string> endpoints;  // etcd: "https://HOST:PORT"
+    std::string ca;                      // etcd: files in PEM
+    std::string cert;
+    std::string key;
   } store;
 
   struct {

@@ -8,13 +8,15 @@
 #include <caf/logger.hpp>
 #include <caf/scheduled_actor.hpp>
 
+#include "runtime/background_thread.hpp"
+
 namespace troupe::runtime {
 
 namespace {
 
-// Bits of abstract_actor::flags that CAF 0.17 does not use.
-constexpr int serving_flag = 0x1000000;
-constexpr int reporting_flag = 0x2000000;
+// Bits of the actor's flags that CAF 0.17 does not use (abstract_actor.hpp, abstract_channel.hpp).
+constexpr int serving_flag = 0x20000000;
+constexpr int reporting_flag = 0x40000000;
 
 // Messages an actor may handle before others get their turn: few for those that may wait, since nobody is interrupted.
 constexpr std::array<std::size_t, urgency_count> throughput{100, 20, 4};
@@ -56,7 +58,8 @@ std::size_t fair_turns::next(const std::array<bool, urgency_count>& waiting) con
 /// One thread that runs actors.
 class priority_scheduler::worker final : public caf::execution_unit {
  public:
-  explicit worker(priority_scheduler& owner) : execution_unit(&owner.system()), owner_(owner) {
+  worker(priority_scheduler& owner, pool& from, bool serves)
+      : execution_unit(&owner.system()), owner_(owner), pool_(from), serves_(serves) {
     thread_ = std::thread([this] { live(); });
   }
   void join() { thread_.join(); }
@@ -65,11 +68,12 @@ class priority_scheduler::worker final : public caf::execution_unit {
  private:
   void live() {
     CAF_SET_LOGGER_SYS(&system());
-    caf::detail::set_thread_name("actors");
+    caf::detail::set_thread_name(serves_ ? "serving" : "components");
+    if (!serves_) yield_to_serving();
     system().thread_started();
     std::size_t which = 0;
     std::uint64_t spent = 0;
-    while (auto* job = owner_.take(which, spent)) {
+    while (auto* job = pool_.take(which, spent)) {
       auto begun = now_ns();
       auto outcome = job->resume(this, throughput[which]);
       spent = now_ns() - begun;
@@ -82,26 +86,22 @@ class priority_scheduler::worker final : public caf::execution_unit {
   }
 
   priority_scheduler& owner_;
+  pool& pool_;
+  const bool serves_;
   std::thread thread_;
 };
 
-priority_scheduler::priority_scheduler(caf::actor_system& system) : abstract_coordinator(system) {}
-priority_scheduler::~priority_scheduler() = default;
-
-caf::actor_system::module* priority_scheduler::make(caf::actor_system& system, caf::detail::type_list<>) {
-  return new priority_scheduler(system);  // the actor system owns its modules
+std::array<bool, urgency_count> priority_scheduler::pool::waiting_classes() const {
+  std::array<bool, urgency_count> some{};
+  for (std::size_t i = 0; i < urgency_count; ++i) some[i] = !waiting_[i].empty();
+  return some;
 }
 
-void priority_scheduler::enqueue(caf::resumable* job) {
-  auto which = class_of(*job);
+void priority_scheduler::pool::enqueue(caf::resumable* job, std::size_t which) {
   bool wake = false;
   {
     std::lock_guard guard(mutex_);
-    if (waiting_[which].empty()) {
-      std::array<bool, urgency_count> others{};
-      for (std::size_t i = 0; i < urgency_count; ++i) others[i] = !waiting_[i].empty();
-      turns_.woke(which, others);
-    }
+    if (waiting_[which].empty()) turns_.woke(which, waiting_classes());
     waiting_[which].push_back(job);
     wake = idle_ > called_;
     if (wake) ++called_;
@@ -109,13 +109,11 @@ void priority_scheduler::enqueue(caf::resumable* job) {
   if (wake) work_.notify_one();
 }
 
-caf::resumable* priority_scheduler::take(std::size_t& which, std::uint64_t spent_ns) {
+caf::resumable* priority_scheduler::pool::take(std::size_t& which, std::uint64_t spent_ns) {
   std::unique_lock guard(mutex_);
   turns_.used(which, spent_ns);
   while (!stopping_) {
-    std::array<bool, urgency_count> some{};
-    for (std::size_t i = 0; i < urgency_count; ++i) some[i] = !waiting_[i].empty();
-    which = turns_.next(some);
+    which = turns_.next(waiting_classes());
     if (which < urgency_count) {
       auto* job = waiting_[which].front();
       waiting_[which].pop_front();
@@ -129,8 +127,38 @@ caf::resumable* priority_scheduler::take(std::size_t& which, std::uint64_t spent
   return nullptr;
 }
 
+void priority_scheduler::pool::start(priority_scheduler& owner, std::size_t threads, bool serves) {
+  for (std::size_t i = 0; i < threads; ++i) workers_.push_back(std::make_unique<worker>(owner, *this, serves));
+}
+
+void priority_scheduler::pool::stop() {
+  {
+    std::lock_guard guard(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  for (auto& one : workers_) one->join();
+  for (auto& queue : waiting_) {
+    for (auto* job : queue) cleanup_and_release(job);
+    queue.clear();
+  }
+}
+
+priority_scheduler::priority_scheduler(caf::actor_system& system) : abstract_coordinator(system) {}
+priority_scheduler::~priority_scheduler() = default;
+
+caf::actor_system::module* priority_scheduler::make(caf::actor_system& system, caf::detail::type_list<>) {
+  return new priority_scheduler(system);  // the actor system owns its modules
+}
+
+void priority_scheduler::enqueue(caf::resumable* job) {
+  auto which = class_of(*job);
+  (which == static_cast<std::size_t>(urgency::serving) ? front_ : back_).enqueue(job, which);
+}
+
 void priority_scheduler::start() {
-  for (std::size_t i = 0; i < num_workers(); ++i) workers_.push_back(std::make_unique<worker>(*this));
+  front_.start(*this, num_workers(), true);
+  back_.start(*this, num_workers(), false);
   clock_thread_ = std::thread([this] { run_clock(); });
   abstract_coordinator::start();
 }
@@ -144,17 +172,9 @@ void priority_scheduler::run_clock() {
 }
 
 void priority_scheduler::stop() {
-  {
-    std::lock_guard guard(mutex_);
-    stopping_ = true;
-  }
-  work_.notify_all();
-  for (auto& one : workers_) one->join();
+  front_.stop();
+  back_.stop();
   stop_actors();
-  for (auto& queue : waiting_) {
-    for (auto* job : queue) cleanup_and_release(job);
-    queue.clear();
-  }
   clock_.cancel_dispatch_loop();
   clock_thread_.join();
 }

@@ -4,9 +4,11 @@
 // reports of pods that run already delay those that are still to be placed; kube-apiserver meets the same with API
 // priority and fairness (KEP-1040), where each priority level has its share of the seats.
 //
-// Each class has a weight. Its clock runs by the CPU time its actors use divided by the weight, and the class with
-// actors waiting whose clock is least goes next. A class that had nothing to do starts at the others' clock: it saves
-// nothing up, but is served at once.
+// What clients wait for has threads of its own, as many as there are cores. The others have as many again, which the
+// kernel gives less of the processor while the first are busy (background_thread.hpp): what serves a client starts at
+// once, also when the others have more to do than fits. Among the others each class has a weight: its clock runs by the
+// time its actors use divided by the weight, and the class with actors waiting whose clock is least goes next. A class
+// that had nothing to do starts at the others' clock: it saves nothing up, but is served at once.
 #pragma once
 
 #include <array>
@@ -35,7 +37,7 @@ urgency urgency_of(const caf::abstract_actor& actor);
 class fair_turns {
  public:
   /// The share of each class when all have more to do than fits.
-  static constexpr std::array<std::uint64_t, urgency_count> weights{12, 5, 1};
+  static constexpr std::array<std::uint64_t, urgency_count> weights{12, 4, 1};
 
   /// The class got work after it had none; `others` says which classes have some.
   void woke(std::size_t which, const std::array<bool, urgency_count>& waiting);
@@ -64,18 +66,35 @@ class priority_scheduler final : public caf::scheduler::abstract_coordinator {
 
  private:
   class worker;
-  /// Waits for work; null when the scheduler stops. `spent_ns`: what the worker's last job took, of class `last`.
-  caf::resumable* take(std::size_t& which, std::uint64_t spent_ns);
+
+  /// Threads that run some of the classes.
+  class pool {
+   public:
+    void enqueue(caf::resumable* job, std::size_t which);
+    /// Waits for work; null when the scheduler stops. `which` comes with the class of the worker's last job, which took
+    /// `spent_ns`, and leaves with that of the next.
+    caf::resumable* take(std::size_t& which, std::uint64_t spent_ns);
+    void start(priority_scheduler& owner, std::size_t threads, bool serves);
+    /// Ends the threads and gives back what still waits.
+    void stop();
+
+   private:
+    std::array<bool, urgency_count> waiting_classes() const;
+
+    std::mutex mutex_;
+    std::condition_variable work_;
+    std::array<std::deque<caf::resumable*>, urgency_count> waiting_;
+    fair_turns turns_;
+    std::size_t idle_ = 0;    // workers asleep
+    std::size_t called_ = 0;  // of those, how many have been woken and are on their way
+    bool stopping_ = false;
+    std::vector<std::unique_ptr<worker>> workers_;
+  };
+
   void run_clock();
 
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::array<std::deque<caf::resumable*>, urgency_count> waiting_;
-  fair_turns turns_;
-  std::size_t idle_ = 0;    // workers asleep
-  std::size_t called_ = 0;  // of those, how many have been woken and are on their way
-  bool stopping_ = false;
-  std::vector<std::unique_ptr<worker>> workers_;
+  pool front_;  // serving
+  pool back_;   // deciding, reporting
   caf::detail::thread_safe_actor_clock clock_;
   std::thread clock_thread_;
 };

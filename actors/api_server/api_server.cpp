@@ -91,6 +91,7 @@ gateway::event_renderer make_event_renderer() {
 made_api_server make_api_server(caf::actor_system& system, const std::string& path, const options& with) {
   auto shared = std::make_shared<shared_state>();
   shared->store = with.store;
+  shared->slots->shared_store = with.shared_store;
   shared->proxy = with.proxy;
   shared->stop_stream = with.stop_stream;
   shared->extra = with.extra;
@@ -108,7 +109,7 @@ made_api_server make_api_server(caf::actor_system& system, const std::string& pa
   auto start_boot = [boot](caf::actor_system& s) { return s.spawn<bootstrapper>(boot); };
   children.push_back(runtime::child<bootstrap_actor>("bootstrap", start_boot, {}, runtime::restart_policy::transient));
   if (with.endpoint) {
-    gateway::options gate{with.endpoint, with.self, make_event_renderer()};
+    gateway::options gate{with.endpoint, with.self, make_event_renderer(), with.relay};
     for (auto& child : gateway::children(gate)) children.push_back(std::move(child));
   }
   auto name = path.substr(path.rfind('/') + 1);

@@ -27,12 +27,15 @@ struct options {
   /// Gets its target here; everyone's handle of the api_server.
   runtime::stable_ref<api_server_actor> self;
   std::size_t workers = 2;  // for clients; as many serve components, and one what they report
+  bool shared_store = false;  // other processes write to the store as well
   /// Where clients reach it; also the endpoint of the service default/kubernetes.
   std::string advertise_address = "127.0.0.1";
   std::uint16_t advertise_port = 6443;
-  /// Answers pods/log; without one such requests get 503.
+  /// Answers pods/log, exec, attach and portforward; without one such requests get 503.
   node_proxy proxy;
   stream_stopper stop_stream;
+  /// What carries them, for the gateway's clients.
+  runtime::stable_ref<stream::relay_actor> relay;
   /// Further non-resource paths; may be empty.
   extra_paths extra;
   std::int64_t toleration_seconds = 300;  // see shared_state

@@ -1,6 +1,8 @@
 // Creating what every cluster has.
 #include "actors/api_server/bootstrap.hpp"
 
+#include <algorithm>
+
 #include "actors/api_server/access/access.hpp"
 #include "actors/api_server/registry/object_text.hpp"
 #include "messages/schema/codec.hpp"
@@ -47,22 +49,28 @@ std::string kubernetes_service(const bootstrap_options& options) {
 }
 
 /// Endpoints and EndpointSlice of default/kubernetes.
-std::vector<std::string> kubernetes_endpoints(const bootstrap_options& options) {
-  auto port = std::to_string(options.advertise_port);
-  const auto& address = options.advertise_address;
+std::vector<std::string> kubernetes_endpoints(const std::vector<std::string>& addresses, std::uint16_t port_number) {
+  auto port = std::to_string(port_number);
+  std::string of_endpoints, of_slice;
+  for (const auto& address : addresses) {
+    const char* comma = of_slice.empty() ? "" : ",";
+    of_endpoints.append(comma).append(R"({"ip":")").append(address).append(R"("})");
+    of_slice.append(comma).append(R"({"addresses":[")").append(address).append(R"("],"conditions":{"ready":true}})");
+  }
   return {R"({"apiVersion":"v1","kind":"Endpoints","metadata":{"name":"kubernetes","namespace":"default","labels":)"
-          R"({"endpointslice.kubernetes.io/skip-mirror":"true"}},"subsets":[{"addresses":[{"ip":")" +
-              address + R"("}],"ports":[{"name":"https","port":)" + port + R"(,"protocol":"TCP"}]}]})",
+          R"({"endpointslice.kubernetes.io/skip-mirror":"true"}},"subsets":[{"addresses":[)" +
+              of_endpoints + R"(],"ports":[{"name":"https","port":)" + port + R"(,"protocol":"TCP"}]}]})",
           R"({"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"kubernetes","namespace":)"
           R"("default","labels":{"kubernetes.io/service-name":"kubernetes"}},"addressType":"IPv4","endpoints":)"
-          R"([{"addresses":[")" +
-              address + R"("],"conditions":{"ready":true}}],"ports":[{"name":"https","port":)" + port +
-              R"(,"protocol":"TCP"}]})"};
+          R"([)" +
+              of_slice + R"(],"ports":[{"name":"https","port":)" + port + R"(,"protocol":"TCP"}]})"};
 }
 
 constexpr std::string_view system_namespaces[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
 constexpr std::uint64_t answers_due = 0, keep_due = 1;
 constexpr auto keep_every = std::chrono::seconds(10);
+constexpr std::int64_t announced_seconds = 15;  // upstream's --apiserver-endpoint-reconciler-type=lease
+constexpr std::string_view announced = "/registry/masterleases/";
 
 /// A loopback address is nobody's endpoint (validation says so too).
 bool is_loopback(std::string_view address) { return address.starts_with("127.") || address == "::1"; }
@@ -90,8 +98,14 @@ bootstrapper::bootstrapper(caf::actor_config& settings, bootstrap_options option
     : component(settings, "bootstrap"), options_(std::move(options)) {}
 
 bootstrapper::behavior_type bootstrapper::make_behavior() {
+  if (!options_.advertise_address.empty() && !is_loopback(options_.advertise_address))
+    addresses_.push_back(options_.advertise_address);
   look();
-  return {[this](const api::response& m) { on_answer(m); }, [](const watch_delivery&) {},
+  return {[this](const api::response& m) { on_answer(m); },
+          [](const watch_delivery&) {},
+          [](const store::txn_reply&) {},
+          [this](const store::range_reply& m) { on_announced(m); },
+          [](const store::ack&) {},
           [this](const timer_due& due) {
             if (due.token == keep_due) return keep();
             if (phase_ < last_phase) look();
@@ -119,7 +133,7 @@ void bootstrapper::begin() {
     for (auto& json : bootstrap_objects()) ensure(json);
     for (auto& json : system_classes()) ensure(json);
     ensure(kubernetes_service(options_));
-    ensure_endpoints();
+    if (!options_.shared->slots->shared_store) ensure_endpoints();
   }
   if (outstanding_ > 0) {
     start_timer(std::chrono::seconds(10), answers_due);
@@ -132,6 +146,7 @@ void bootstrapper::begin() {
 void bootstrapper::done() {
   options_.shared->bootstrapped.store(true);
   log(runtime::log_level::info, "api_server.ready");
+  if (options_.shared->slots->shared_store) announce();
   start_timer(keep_every, keep_due);
 }
 
@@ -141,13 +156,52 @@ void bootstrapper::keep() {
   outstanding_ = 0;  // answers that have not come by now count no more
   for (auto name : system_namespaces) ensure(namespace_json(name));
   ensure(kubernetes_service(options_));
+  if (options_.shared->slots->shared_store)
+    announce();
+  else
+    ensure_endpoints();
+}
+
+/// Says that this api_server lives, and asks which ones do.
+void bootstrapper::announce() {
+  const auto& address = options_.advertise_address;
+  if (!address.empty() && !is_loopback(address)) {
+    store::lease grant;
+    grant.id = next_id_++;
+    grant.lease_id = static_cast<std::int64_t>(random_u64() >> 2 | 1);
+    grant.ttl_seconds = announced_seconds;
+    store::txn put;
+    put.id = next_id_++;
+    auto value = R"({"kind":"Endpoints","apiVersion":"v1","metadata":{},"subsets":[{"addresses":[{"ip":")" + address +
+                 R"("}]}]})";
+    put.ops.push_back(
+        {store::op_kind::put, std::string(announced) + address, shared_bytes(std::move(value)), grant.lease_id});
+    send_to(options_.shared->store.handle(), grant);
+    send_to(options_.shared->store.handle(), std::move(put));
+  }
+  store::range all;
+  all.id = next_id_++;
+  all.key = announced;
+  all.range_end = std::string(announced.substr(0, announced.size() - 1)) + '0';
+  all.keys_only = true;
+  send_to(options_.shared->store.handle(), std::move(all));
+}
+
+/// Those that live; this one's own word may still be on its way.
+void bootstrapper::on_announced(const store::range_reply& all) {
+  if (!all.error.ok()) return;
+  addresses_.clear();
+  for (const auto& kv : all.kvs) addresses_.push_back(kv.key.substr(announced.size()));
+  const auto& own = options_.advertise_address;
+  if (!own.empty() && !is_loopback(own)) addresses_.push_back(own);
+  std::sort(addresses_.begin(), addresses_.end());
+  addresses_.erase(std::unique(addresses_.begin(), addresses_.end()), addresses_.end());
   ensure_endpoints();
 }
 
 void bootstrapper::ensure_endpoints() {
-  bool none = options_.advertise_address.empty() || is_loopback(options_.advertise_address);
-  for (auto& json : kubernetes_endpoints(options_)) {
-    if (!none) {
+  for (auto& json : kubernetes_endpoints(addresses_, options_.advertise_port)) {
+    if (!addresses_.empty()) {
       ensure(json);
       continue;
     }

@@ -21,7 +21,7 @@ namespace {
 /// `account`: the service account that upstream gives the controller; its role is system:controller:ACCOUNT.
 template <class Core, class... Arguments>
 runtime::child_spec controller_child(const manager_options& options, std::string name, std::string account,
-                                     Arguments... arguments) {
+                                     const Arguments&... arguments) {
   runtime::controller_options how;
   how.account = std::move(account);
   return runtime::child<runtime::controller_actor>(

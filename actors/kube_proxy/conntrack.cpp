@@ -15,7 +15,7 @@
 namespace troupe::kube_proxy {
 namespace {
 
-struct functions {
+struct conntrack_functions {
   decltype(&nfct_open) open = nullptr;
   decltype(&nfct_close) close = nullptr;
   decltype(&nfct_callback_register) on_entry = nullptr;
@@ -27,9 +27,9 @@ struct functions {
   std::string missing;
 };
 
-const functions& library() {
-  static const functions loaded = [] {
-    functions f;
+const conntrack_functions& conntrack_library() {
+  static const conntrack_functions loaded = [] {
+    conntrack_functions f;
     shared_library from("libnetfilter_conntrack.so.3",
                         "libnetfilter_conntrack cannot be loaded (Debian: libnetfilter-conntrack3)");
     from.find("nfct_open", f.open)
@@ -53,7 +53,7 @@ struct search {
 };
 
 bool is_stale(const search& asked, const nf_conntrack* flow) {
-  const auto& lib = library();
+  const auto& lib = conntrack_library();
   if (lib.u8(flow, ATTR_ORIG_L4PROTO) != udp) return false;
   auto port = ntohs(lib.u16(flow, ATTR_ORIG_PORT_DST));
   auto destination = ntohl(lib.u32(flow, ATTR_ORIG_IPV4_DST));
@@ -78,7 +78,7 @@ int on_entry(enum nf_conntrack_msg_type, nf_conntrack* flow, void* data) {
 
 std::string forget_stale_flows(const std::vector<flow_check>& checks, std::size_t& forgotten) {
   forgotten = 0;
-  const auto& lib = library();
+  const auto& lib = conntrack_library();
   if (!lib.missing.empty()) return lib.missing;
   search asked;
   for (const auto& check : checks) asked.allowed[check.at].insert(check.backends.begin(), check.backends.end());

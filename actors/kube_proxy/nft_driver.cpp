@@ -73,8 +73,9 @@ void nft_driver::run() {
   for (;;) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return stopping_ || next_; });
-    if (stopping_) return;
-    auto todo = *std::exchange(next_, std::nullopt);
+    if (stopping_ || !next_) return;
+    auto todo = std::move(*next_);
+    next_.reset();
     lock.unlock();
     auto error = context ? context->run(script_for(*todo.what, options_)) : missing;
     if (todo.what->kind == batch_kind::whole) ::malloc_trim(0);  // a large table takes libnftables 100 MiB for a second

@@ -8,7 +8,7 @@
 namespace troupe::kube_proxy {
 namespace {
 
-struct functions {
+struct nft_functions {
   decltype(&nft_ctx_new) make = nullptr;
   decltype(&nft_ctx_free) free = nullptr;
   decltype(&nft_ctx_buffer_error) buffer_error = nullptr;
@@ -17,9 +17,9 @@ struct functions {
   std::string missing;
 };
 
-const functions& library() {
-  static const functions loaded = [] {
-    functions f;
+const nft_functions& nft_library() {
+  static const nft_functions loaded = [] {
+    nft_functions f;
     shared_library from("libnftables.so.1", "libnftables cannot be loaded (Debian: libnftables1)");
     from.find("nft_ctx_new", f.make)
         .find("nft_ctx_free", f.free)
@@ -41,11 +41,11 @@ std::string first_line(std::string text) {
 
 class loaded_context final : public nft_context {
  public:
-  loaded_context() : context_(library().make(NFT_CTX_DEFAULT)) { library().buffer_error(context_); }
-  ~loaded_context() override { library().free(context_); }
+  loaded_context() : context_(nft_library().make(NFT_CTX_DEFAULT)) { nft_library().buffer_error(context_); }
+  ~loaded_context() override { nft_library().free(context_); }
   std::string run(const std::string& commands) override {
-    if (library().run(context_, commands.c_str()) == 0) return {};
-    return first_line(library().error_buffer(context_));
+    if (nft_library().run(context_, commands.c_str()) == 0) return {};
+    return first_line(nft_library().error_buffer(context_));
   }
 
  private:
@@ -55,7 +55,7 @@ class loaded_context final : public nft_context {
 }  // namespace
 
 std::unique_ptr<nft_context> nft_context::open(std::string& error) {
-  error = library().missing;
+  error = nft_library().missing;
   return error.empty() ? std::make_unique<loaded_context>() : nullptr;
 }
 

@@ -2,6 +2,7 @@
 #include "actors/kube_proxy/script.hpp"
 
 #include <array>
+#include <functional>
 #include <iterator>
 #include <string_view>
 
@@ -249,9 +250,7 @@ std::string script_for(const batch& what, const script_options& options) {
   if (what.kind == batch_kind::probe) return fmt::format("add element ip {} alive {{ 1 }}\n", table_name);
   out.reserve(64 * (what.added.size() + what.removed.size()) + 16384);
   if (what.kind == batch_kind::whole) append_frame(out, options);
-  append_elements(
-      out, "delete", what.removed, [](const element_key& key) -> const element_key& { return key; },
-      [&](const element_key& key) { append_key(out, key); });
+  append_elements(out, "delete", what.removed, std::identity(), [&](const element_key& key) { append_key(out, key); });
   append_chains(out, what, options);
   append_elements(
       out, "add", what.added, [](const element& one) -> const element_key& { return one.key; },

@@ -21,8 +21,6 @@ using namespace runtime;
 constexpr double events_per_second = 50;
 constexpr double event_burst = 100;
 
-std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
-
 class kubelet_shell final : public component<local_kubelet> {
  public:
   kubelet_shell(caf::actor_config& settings, kubelet_options options)
@@ -59,7 +57,7 @@ class kubelet_shell final : public component<local_kubelet> {
             [this](const api::watch_delivery& m) { session_.handle(m); },
             [this](const container::reply& m) { on_reply(m); },
             [this](const container::happenings& m) { on_happenings(m); },
-            [this](const container::log_chunk&) {},
+            [](const container::log_chunk&) {},
             [this](const timer_due&) { feed(node_clock_due{now()}); },
             [this](const read_pod_log& m) { on_read_log(m); },
             [this](const open_pod_stream& m) { on_open_stream(m); }};
@@ -388,9 +386,7 @@ class kubelet_shell final : public component<local_kubelet> {
   }
   void on_open_stream(const open_pod_stream& m) {
     if (!current_sender() || pass_on(m)) return;
-    send_to(
-        current_sender(),
-        container::reply{m.id, {container::fault::not_found, "pods \"" + m.pod + "\" not found"}, container::done{}});
+    send_to(current_sender(), stream::opened{m.id, {container::fault::not_found, "pods \"" + m.pod + "\" not found"}});
   }
 
   kubelet_options options_;

@@ -52,7 +52,7 @@ void put_info(json_text& w, const node_state& s) {
 
 void put_addresses(json_text& w, const node_options& o) {
   w.open("addresses", '[');
-  for (auto [type, address] : {std::pair("InternalIP", o.ip), std::pair("Hostname", o.hostname)}) {
+  for (const auto& [type, address] : {std::pair("InternalIP", o.ip), std::pair("Hostname", o.hostname)}) {
     w.open('{');
     w.put("address", address);
     w.put("type", type);

@@ -2,6 +2,7 @@
 #include "actors/kubelet/pod_core.hpp"
 
 #include "actors/kubelet/pod_turn.hpp"
+#include "messages/schema/scalars.hpp"
 
 namespace troupe::kubelet {
 
@@ -32,7 +33,7 @@ void pod_turn::on(const pod_observed& e) {
   if (!first) return;
   s.first_seen_steady_ms = now.steady_ms;
   s.start_time = s.plan.start_time.empty() ? time_text(now.wall_ms) : s.plan.start_time;
-  s.started_wall_ms = parse_time(s.start_time);
+  s.started_wall_ms = schema::time_ms(s.start_time).value_or(0);
   for (auto& [type, value] : s.plan.conditions) s.conditions[type] = value;
 }
 

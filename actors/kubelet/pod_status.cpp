@@ -280,15 +280,6 @@ std::string time_text(std::int64_t wall_ms) {
   return text;
 }
 
-std::int64_t parse_time(std::string_view text) {
-  using namespace std::chrono;
-  int y = 0, mo = 0, d = 0, h = 0, mi = 0, se = 0;
-  if (std::sscanf(std::string(text).c_str(), "%d-%d-%dT%d:%d:%d", &y, &mo, &d, &h, &mi, &se) != 6) return 0;
-  year_month_day date(year(y), month(static_cast<unsigned>(mo)), day(static_cast<unsigned>(d)));
-  auto at = sys_days(date) + hours(h) + minutes(mi) + seconds(se);
-  return duration_cast<milliseconds>(at.time_since_epoch()).count();
-}
-
 std::string duration_text(std::int64_t ms) {
   if (ms < 1000) return ms == 0 ? "0s" : std::to_string(ms) + "ms";
   std::string out;

@@ -28,8 +28,6 @@ std::shared_ptr<const document> body_of(const api::response& answer) {
   return parsed ? std::make_shared<const document>(std::move(*parsed)) : nullptr;
 }
 
-std::uint16_t code_of(const api::response& answer) { return answer.error.ok() ? answer.code : answer.error.code; }
-
 class worker final : public component<worker_actor> {
  public:
   worker(caf::actor_config& settings, std::string uid, std::shared_ptr<const worker_context> context)
@@ -48,7 +46,7 @@ class worker final : public component<worker_actor> {
             [this](const api_answer& m) { take(calls_, m.token, m.answer); },
             [this](const container::reply& m) { take(replies_, m.id, m); },
             [this](const container::happenings& m) { on_happenings(m); },
-            [this](const container::log_chunk&) {},
+            [](const container::log_chunk&) {},
             [this](const read_pod_log& m) { on_read_log(m); },
             [this](const open_pod_stream& m) { on_open_stream(m); },
             [this](const timer_due&) { feed(clock_due{now()}); }};
@@ -169,7 +167,7 @@ class worker final : public component<worker_actor> {
   }
 
   /// Fetches what the references name, then goes on. `error`: something could not be fetched at all.
-  void gather(std::vector<reference> references, bool services,
+  void gather(const std::vector<reference>& references, bool services,
               std::function<void(env_sources, std::string error)> on_done) {
     struct gathering {
       env_sources sources;
@@ -209,7 +207,7 @@ class worker final : public component<worker_actor> {
   void perform(const prepare_volumes&) {
     auto doc = pod();
     if (!doc) return feed(volumes_prepared{now(), doc.error().message});
-    gather(volume_references(**doc), false, [this](env_sources sources, std::string error) {
+    gather(volume_references(**doc), false, [this](const env_sources& sources, std::string error) {
       auto fresh = pod();
       if (error.empty() && fresh)
         error = make_volumes(**fresh, context_->node, sources, context_->volume_root, volume_paths_);
@@ -448,33 +446,36 @@ class worker final : public component<worker_actor> {
       return refuse_log(
           m, container::fault::invalid_argument,
           text + " is waiting to start: " + (r.waiting_reason.empty() ? "ContainerCreating" : r.waiting_reason));
-    // The reader is made the sender, so that the runtime answers it directly.
-    container::read_log order{m.id, id, {}, m.follow, m.timestamps, m.tail_lines, m.limit_bytes, m.since_ns};
-    auto* driver = caf::actor_cast<caf::abstract_actor*>(context_->runtime.handle());
-    driver->eq_impl(caf::make_message_id(), reader, context(), std::move(order));
+    pass_to_runtime(reader,
+                    container::read_log{m.id, id, {}, m.follow, m.timestamps, m.tail_lines, m.limit_bytes, m.since_ns});
   }
 
   void on_open_stream(const open_pod_stream& m) {
     auto reader = current_sender();
     if (!reader) return;
-    std::size_t i = 0;
-    while (i < state_.runs.size() && state_.plan.containers[i].name != m.container) ++i;
-    container::operation what;
-    if (m.port_forward) {
-      what = container::open_port_forward{state_.sandbox_id, m.ports};
-    } else if (i == state_.runs.size() || !state_.runs[i].running()) {
-      send_to(reader, container::reply{m.id,
-                                       {container::fault::not_found, "container not found (\"" + m.container + "\")"},
-                                       container::done{}});
-      return;
+    auto refuse = [&](std::string message) {
+      send_to(reader, stream::opened{m.id, {container::fault::not_found, std::move(message)}});
+    };
+    container::open_stream order{m.id,          m.kind,        {},    m.command, m.stdin_open,
+                                 m.stdout_open, m.stderr_open, m.tty, m.port};
+    if (m.kind == container::stream_kind::port_forward) {
+      if (state_.sandbox_id.empty()) return refuse("sandbox of pod \"" + m.pod + "\" not found");
+      order.target = state_.sandbox_id;
     } else {
-      what = container::open_exec{state_.runs[i].id, m.command, m.stdin_open, m.stdout_open, m.stderr_open, m.tty};
+      std::size_t i = 0;
+      while (i < state_.runs.size() && state_.plan.containers[i].name != m.container) ++i;
+      if (i == state_.runs.size() || !state_.runs[i].running())
+        return refuse("container not found (\"" + m.container + "\")");
+      order.target = state_.runs[i].id;
     }
-    ask(std::move(what), [this, reader, id = m.id](const container::reply& r) {
-      auto copy = r;
-      copy.id = id;
-      send_to(reader, std::move(copy));
-    });
+    pass_to_runtime(reader, std::move(order));
+  }
+
+  /// The asker is made the sender, so that the runtime answers it directly.
+  template <class Order>
+  void pass_to_runtime(const caf::strong_actor_ptr& asker, Order&& order) {
+    auto* driver = caf::actor_cast<caf::abstract_actor*>(context_->runtime.handle());
+    driver->eq_impl(caf::make_message_id(), asker, context(), std::forward<Order>(order));
   }
 
   std::string uid_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 #include <openssl/ssl.h>
+
+#include "messages/number.hpp"
 
 namespace troupe::kubelet {
 
@@ -43,6 +46,13 @@ std::string http_request(const action_plan& a, const std::string& host) {
   if (!has_header(a, "Accept")) out += "Accept: */*\r\n";
   for (auto& [key, value] : a.headers) out += key + ": " + value + "\r\n";
   return out + "Connection: close\r\n\r\n";
+}
+
+/// The three digits behind "HTTP/1.1 "; nothing when the answer does not begin so (net/http's readResponse).
+std::optional<unsigned> status_code(std::string_view answer) {
+  auto space = answer.find(' ');
+  if (!answer.starts_with("HTTP/") || space == std::string_view::npos || answer.size() < space + 4) return std::nullopt;
+  return number_in<unsigned>(answer.substr(space + 1, 3));
 }
 
 std::string url_of(const action_plan& a, const std::string& host) {
@@ -83,11 +93,10 @@ struct prober::connection {
     finish(probe_outcome::failure, "Get \"" + url_of(action, host) + "\": " + why);
   }
   void answer() {
-    int code = 0;
-    if (in.size() < 12 || in.compare(0, 5, "HTTP/") != 0 || std::sscanf(in.c_str(), "HTTP/%*s %d", &code) != 1)
-      return fail("malformed HTTP response");
-    if (code >= 200 && code < 400) return finish(probe_outcome::success, "");
-    finish(probe_outcome::failure, "HTTP probe failed with statuscode: " + std::to_string(code));
+    auto code = status_code(in);
+    if (!code) return fail("malformed HTTP response");
+    if (*code >= 200 && *code < 400) return finish(probe_outcome::success, "");
+    finish(probe_outcome::failure, "HTTP probe failed with statuscode: " + std::to_string(*code));
   }
 };
 

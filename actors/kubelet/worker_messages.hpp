@@ -10,6 +10,7 @@
 #include "messages/api_server.hpp"
 #include "messages/container_runtime.hpp"
 #include "messages/kubelet.hpp"
+#include "messages/streams.hpp"
 #include "messages/timer.hpp"
 
 namespace troupe::kubelet {

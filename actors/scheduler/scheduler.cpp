@@ -45,7 +45,7 @@ std::string pod_target(const std::string& namespace_name, const std::string& nam
 
 class scheduler_shell final : public component<scheduler_actor> {
  public:
-  scheduler_shell(caf::actor_config& settings, scheduler_options options)
+  scheduler_shell(caf::actor_config& settings, const scheduler_options& options)
       : component(settings, "scheduler"),
         name_(options.name),
         state_(options.core),

@@ -29,8 +29,8 @@ std::uint32_t plan_moves(key_index::iterator key, std::uint32_t segment, pending
 }
 
 /// What the segment may hold besides versions is written again, then the segment may go.
-void submit_drop(state& s, effects& out) {
-  s.cleaning->dropping = true;
+void submit_drop(state& s, cleaning& c, effects& out) {
+  c.dropping = true;
   std::vector<record> records;
   record compacted;
   compacted.kind = record_kind::compacted;
@@ -46,12 +46,12 @@ void submit_drop(state& s, effects& out) {
   }
   record dropped;
   dropped.kind = record_kind::dropped;
-  dropped.revision = s.cleaning->segment + 1;
+  dropped.revision = c.segment + 1;
   dropped.create_revision = s.assigned_revision;  // survives even when no key does
   records.push_back(std::move(dropped));
   pending_append p;
   p.kind = pending_kind::drop;
-  p.revision = s.cleaning->segment + 1;
+  p.revision = c.segment + 1;
   submit(s, std::move(p), std::move(records), out);
 }
 
@@ -83,7 +83,7 @@ bool clean_slice(state& s, effects& out) {
     c.in_flight = 1;
     submit(s, std::move(p), std::move(records), out);
   } else if (c.scanned) {
-    submit_drop(s, out);
+    submit_drop(s, c, out);
   }
   return !c.scanned;
 }
@@ -100,14 +100,15 @@ void on_moved(state& s, const pending_append& p, const location* places, effects
     v->at = places[i];
   }
   if (!s.cleaning) return;
-  s.cleaning->in_flight = 0;
+  auto& c = *s.cleaning;
+  c.in_flight = 0;
   if (!readable) {
-    s.uncleanable = s.cleaning->segment;
+    s.uncleanable = c.segment;
     out.push_back(report{"store_segment_uncleanable",
                          "segment " + std::to_string(s.uncleanable) + " holds a corrupt record and is kept as it is"});
     s.cleaning.reset();
-  } else if (s.cleaning->scanned) {
-    submit_drop(s, out);
+  } else if (c.scanned) {
+    submit_drop(s, c, out);
   }
   if (s.pruning || (s.cleaning && !s.cleaning->scanned)) want_slice(s, out);
 }

@@ -72,6 +72,11 @@ struct lease_requested {
   std::uint64_t now_ms = 0;
   MSGPACK_DEFINE(client, request, now_ms)
 };
+struct sync_requested {
+  client_id client = 0;
+  std::uint64_t id = 0;
+  MSGPACK_DEFINE(client, id)
+};
 /// The client is gone: its watches end.
 struct client_lost {
   client_id client = 0;
@@ -123,9 +128,9 @@ struct segments_dropped {
   MSGPACK_DEFINE(disk)
 };
 
-using event =
-    std::variant<txn_requested, range_requested, watch_requested, watch_cancelled, compact_requested, lease_requested,
-                 client_lost, batch_durable, commit_failed, values_loaded, slice_due, clock_ticked, segments_dropped>;
+using event = std::variant<txn_requested, range_requested, watch_requested, watch_cancelled, compact_requested,
+                           lease_requested, client_lost, batch_durable, commit_failed, values_loaded, slice_due,
+                           clock_ticked, segments_dropped, sync_requested>;
 
 // Effects, to be performed in order.
 

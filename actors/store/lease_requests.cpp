@@ -51,6 +51,15 @@ void grant(state& s, const lease_requested& e, effects& out) {
   submit_grant(s, e, id, std::max(e.request.ttl_seconds, s.config.min_lease_ttl_seconds), out);
 }
 
+void tell_time(const state& s, const lease_requested& e, const lease_state& l, effects& out) {
+  ack reply;
+  reply.id = e.request.id;
+  reply.revision = s.durable_revision;
+  reply.lease_id = e.request.lease_id;
+  reply.ttl_seconds = l.ttl_seconds;
+  out.push_back(send_ack{e.client, std::move(reply)});
+}
+
 /// Renewal is not made durable: after a restart every lease has its whole time again. A new time is.
 void keep_alive(state& s, const lease_requested& e, lease_state& l, effects& out) {
   if (e.request.ttl_seconds > max_ttl_seconds) return refuse(e, bad_request(std::string(lease_ttl_text)), out);
@@ -58,12 +67,7 @@ void keep_alive(state& s, const lease_requested& e, lease_state& l, effects& out
     return submit_grant(s, e, e.request.lease_id, std::max(e.request.ttl_seconds, s.config.min_lease_ttl_seconds), out);
   }
   leases::renew(l, s.now_ms);
-  ack reply;
-  reply.id = e.request.id;
-  reply.revision = s.durable_revision;
-  reply.lease_id = e.request.lease_id;
-  reply.ttl_seconds = l.ttl_seconds;
-  out.push_back(send_ack{e.client, std::move(reply)});
+  tell_time(s, e, l, out);
 }
 
 /// Ends a lease and erases its keys in one transaction.
@@ -98,6 +102,7 @@ void on_lease(state& s, lease_requested& e, effects& out) {
   if (e.request.action == lease_action::grant) return grant(s, e, out);
   auto* l = s.leases.usable(e.request.lease_id);
   if (l == nullptr) return refuse(e, make_status(reason::not_found, std::string(lease_not_found_text)), out);
+  if (e.request.action == lease_action::time_to_live) return tell_time(s, e, *l, out);
   if (e.request.action == lease_action::keep_alive) return keep_alive(s, e, *l, out);
   end_lease(s, e.client, e.request.id, e.request.lease_id, out);
 }

@@ -6,13 +6,13 @@
 #include <deque>
 #include <map>
 #include <stdexcept>
-#include <unordered_map>
 #include <utility>
 
 #include <caf/actor_addr.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/store/clients.hpp"
 #include "actors/store/committer.hpp"
 #include "actors/store/log/log_backend.hpp"
 #include "actors/store/memory_backend.hpp"
@@ -62,6 +62,9 @@ class store_shell final : public runtime::component<shell_actor> {
         [this](const compact& m) {
           feed(core::compact_requested{sender(), m});
         },
+        [this](const sync& m) {
+          feed(core::sync_requested{sender(), m.id});
+        },
         [this](const lease& m) {
           feed(core::lease_requested{sender(), m, now_ms()});
         },
@@ -76,8 +79,6 @@ class store_shell final : public runtime::component<shell_actor> {
   }
 
  private:
-  using watch_name = std::pair<core::client_id, std::uint64_t>;
-
   std::uint64_t now_ms() const { return steady_now_us() / 1000; }
 
   void on_timer(std::uint64_t) override {
@@ -95,29 +96,21 @@ class store_shell final : public runtime::component<shell_actor> {
   /// The sender's number; from the first message on it is watched for its end.
   core::client_id sender() {
     const auto& from = current_sender();
-    if (!from) return 0;
-    auto [known, is_new] = numbers_.try_emplace(from.get(), next_client_);
-    if (is_new) {
-      clients_.emplace(next_client_++, caf::actor_cast<caf::actor_addr>(from));
-      monitor(caf::actor_cast<caf::actor_addr>(from));
-    }
-    return known->second;
+    auto [client, is_new] = clients_.number_of(from);
+    if (is_new) monitor(caf::actor_cast<caf::actor_addr>(from));
+    return client;
   }
 
   void on_down(const caf::actor_addr& gone) {
-    auto known = numbers_.find(gone.get());
-    if (known == numbers_.end()) return;
-    const auto client = known->second;
-    numbers_.erase(known);
-    clients_.erase(client);
-    progress_.erase(progress_.lower_bound({client, 0}), progress_.lower_bound({client + 1, 0}));
+    const auto client = clients_.forget(gone);
+    if (client == 0) return;
     traced_.erase(traced_.lower_bound({client, 0}), traced_.lower_bound({client + 1, 0}));
     feed(core::client_lost{client});
   }
 
   void cancel(std::uint64_t id) {
     const auto client = sender();
-    progress_.erase({client, id});
+    clients_.end_watch(client, id);
     feed(core::watch_cancelled{client, id});
   }
 
@@ -173,12 +166,7 @@ class store_shell final : public runtime::component<shell_actor> {
       feed(backend_->commit({std::move(x)}));
     }
   }
-  void perform(core::advance_progress& x) {
-    for (const auto& c : x.changed) {
-      if (auto p = progress_.find({c.client, c.id}); p != progress_.end()) p->second->range_revision = c.revision;
-    }
-    for (auto& [name, p] : progress_) p->revision = x.revision;
-  }
+  void perform(core::advance_progress& x) { clients_.advance(x); }
   void perform(core::send_txn_reply& x) {
     if (recorder()) end_trace(x.client, x.reply);
     reply(x.client, std::move(x.reply));
@@ -186,14 +174,10 @@ class store_shell final : public runtime::component<shell_actor> {
   void perform(core::send_range_reply& x) { reply(x.client, std::move(x.reply)); }
   void perform(core::send_watch_started& x) {
     if (x.reply.error.ok()) {
-      auto p = std::make_shared<progress>();
-      p->range_revision = x.range_revision;
-      p->revision = x.reply.revision;
-      progress_[{x.client, x.reply.id}] = p;
-      x.reply.shared = std::move(p);
-    } else {
+      clients_.begin_watch(x);
+    } else if (!state_->watchers.find(x.client, x.reply.id)) {
       // A refused start leaves a watch of that id that exists alone; one that failed later is gone from the core.
-      if (!state_->watchers.find(x.client, x.reply.id)) progress_.erase({x.client, x.reply.id});
+      clients_.end_watch(x.client, x.reply.id);
     }
     reply(x.client, std::move(x.reply));
   }
@@ -222,19 +206,14 @@ class store_shell final : public runtime::component<shell_actor> {
 
   template <class Message>
   void reply(core::client_id client, Message&& message) {
-    auto known = clients_.find(client);
-    if (known == clients_.end()) return;
-    if (auto to = caf::actor_cast<caf::strong_actor_ptr>(known->second)) send_to(to, std::forward<Message>(message));
+    if (auto to = clients_.find(client)) send_to(to, std::forward<Message>(message));
   }
 
   std::shared_ptr<store::backend> backend_;
   std::shared_ptr<core::state> state_;
   std::unique_ptr<committer> committer_;
   std::deque<core::event> events_;
-  std::unordered_map<const caf::actor_control_block*, core::client_id> numbers_;
-  std::unordered_map<core::client_id, caf::actor_addr> clients_;
-  core::client_id next_client_ = 1;
-  std::map<watch_name, std::shared_ptr<progress>> progress_;
+  client_book clients_;
   std::map<std::pair<core::client_id, std::uint64_t>, trace::hop> traced_;  // transactions under way
   std::uint64_t durable_us_ = 0;                                            // when the committer last told of its work
 };
@@ -288,6 +267,7 @@ options in_memory() {
 }
 
 result<store_actor> try_spawn(caf::actor_system& system, const options& how) {
+  if (how.backend == backend_kind::etcd) return etcd::try_spawn(system, how.etcd);
   auto& outside = runtime::config_of(system).outside();
   auto data = open(how, outside);
   if (!data) {

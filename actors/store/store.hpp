@@ -9,18 +9,20 @@
 
 #include "actors/store/backend.hpp"
 #include "actors/store/core.hpp"
+#include "actors/store/etcd/etcd.hpp"
 #include "messages/status.hpp"
 #include "messages/store.hpp"
 
 namespace troupe::store {
 
-enum class backend_kind : std::uint8_t { embedded, memory };
+enum class backend_kind : std::uint8_t { embedded, memory, etcd };
 
 /// How a store is started; configuration section `store`.
 struct options {
   backend_kind backend = backend_kind::embedded;
-  std::string data_dir;  // embedded: files go to data_dir/store
-  core::settings policy;
+  std::string data_dir;                    // embedded: files go to data_dir/store
+  core::settings policy;                   // of embedded and memory
+  etcd::options etcd;                      // of etcd
   std::uint64_t segment_bytes = 32 << 20;  // embedded
   /// Used instead of one of the kind above. A memory backend kept here survives restarts of the actor.
   std::shared_ptr<store::backend> instance;

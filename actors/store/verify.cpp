@@ -19,7 +19,7 @@ void check_footer(const file& f, const segment_content& content, verify_report& 
   if (!content.mark.sealed) return;
   auto footer = f.read(content.mark.end, content.mark.footer_size);
   if (!footer) return report.problems.push_back(footer.error().message);
-  if (crc32c(footer->data(), footer->size()) != content.mark.footer_crc) {
+  if (crc32c(*footer) != content.mark.footer_crc) {
     report.problems.push_back(corrupt_segment(f, "footer (checksum); opening reads the records instead").message);
   } else if (*footer != content.footer) {
     report.problems.push_back(corrupt_segment(f, "footer does not match the records").message);

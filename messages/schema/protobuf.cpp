@@ -107,25 +107,9 @@ std::string time_text(std::int64_t seconds, std::int64_t nanos, bool micro) {
   return out + "Z";
 }
 
-// Go's time.Duration.String.
-std::string duration_text(std::int64_t nanos) {
-  if (nanos == 0) return "0s";
-  std::string out = nanos < 0 ? "-" : "";
-  auto left = static_cast<std::uint64_t>(nanos < 0 ? -nanos : nanos);
-  auto fraction = [](std::uint64_t whole, std::uint64_t part, int digits) {
-    auto text = std::to_string(whole);
-    auto rest = std::to_string(part);
-    rest.insert(0, static_cast<std::size_t>(digits) - rest.size(), '0');
-    while (!rest.empty() && rest.back() == '0') rest.pop_back();
-    return rest.empty() ? text : text + "." + rest;
-  };
-  if (left < 1'000) return out + std::to_string(left) + "ns";
-  if (left < 1'000'000) return out + fraction(left / 1'000, left % 1'000, 3) + "\xc2\xb5s";
-  if (left < 1'000'000'000) return out + fraction(left / 1'000'000, left % 1'000'000, 6) + "ms";
-  auto seconds = left / 1'000'000'000;
-  if (seconds >= 3600) out += std::to_string(seconds / 3600) + "h";
-  if (seconds >= 60) out += std::to_string(seconds / 60 % 60) + "m";
-  return out + fraction(seconds % 60, left % 1'000'000'000, 9) + "s";
+std::string go_duration(std::int64_t nanos) {
+  const auto bits = static_cast<std::uint64_t>(nanos);
+  return duration_text(nanos < 0 ? 0 - bits : bits, nanos < 0);
 }
 
 class decoder {
@@ -345,7 +329,7 @@ class decoder {
     if (kind == value_kind::quantity)
       doc.assign(target, texts[1].empty() ? std::string_view("0") : texts[1]);
     else if (kind == value_kind::duration)
-      doc.assign(target, std::string_view(duration_text(static_cast<std::int64_t>(numbers[1]))));
+      doc.assign(target, std::string_view(go_duration(static_cast<std::int64_t>(numbers[1]))));
     else if (kind == value_kind::int_or_string && numbers[1] == 1)
       doc.assign(target, texts[3]);
     else if (kind == value_kind::int_or_string)

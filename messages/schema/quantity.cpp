@@ -4,6 +4,7 @@
 // suffix that was given; what is finer than nano is rounded away from zero; binary quantities end at 2^63-1.
 #include <charconv>
 
+#include "messages/ascii.hpp"
 #include "messages/schema/codec.hpp"
 #include "messages/schema/scalars.hpp"
 
@@ -34,8 +35,6 @@ struct pieces {
   bool negative = false;
   std::string_view whole, fraction, suffix;
 };
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string_view take_digits(std::string_view text, std::size_t& at) {
   const std::size_t start = at;

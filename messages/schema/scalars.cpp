@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "messages/ascii.hpp"
+
 namespace troupe::schema {
 namespace {
 
@@ -17,8 +19,6 @@ constexpr unit_row duration_units[] = {
     {"ns", 1},       {"us", 1000},      {"\xc2\xb5s", 1000},   {"\xce\xbcs", 1000},
     {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000ULL}, {"h", 3600000000000ULL},
 };
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 constexpr std::uint64_t duration_limit = std::uint64_t{1} << 63;
 
@@ -56,26 +56,6 @@ std::string_view add_part(std::string_view& rest, std::uint64_t& total) {
   return "unknown unit";
 }
 
-/// As Go's Duration.String().
-std::string duration_text(std::uint64_t nanos, bool negative) {
-  if (nanos == 0) return "0s";
-  auto with_fraction = [](std::uint64_t value, std::uint64_t scale) {
-    std::string text = std::to_string(value / scale);
-    if (value % scale == 0) return text;
-    std::string fraction = std::to_string(scale + value % scale).substr(1);
-    fraction.erase(fraction.find_last_not_of('0') + 1);
-    return text + "." + fraction;
-  };
-  std::string out = negative ? "-" : "";
-  if (nanos < 1000) return out + std::to_string(nanos) + "ns";
-  if (nanos < 1000000) return out + with_fraction(nanos, 1000) + "\xc2\xb5s";
-  if (nanos < 1000000000) return out + with_fraction(nanos, 1000000) + "ms";
-  const std::uint64_t minutes = nanos / 60000000000ULL;
-  if (minutes >= 60) out += std::to_string(minutes / 60) + "h";
-  if (minutes > 0) out += std::to_string(minutes % 60) + "m";
-  return out + with_fraction(nanos % 60000000000ULL, 1000000000) + "s";
-}
-
 constexpr std::uint8_t not_base64 = 0xff;
 
 constexpr std::array<std::uint8_t, 256> make_base64_values() {
@@ -100,6 +80,25 @@ void clear_unused_bits(std::string& text, std::size_t count) {
 }
 
 }  // namespace
+
+std::string duration_text(std::uint64_t nanos, bool negative) {
+  if (nanos == 0) return "0s";
+  auto with_fraction = [](std::uint64_t value, std::uint64_t scale) {
+    std::string text = std::to_string(value / scale);
+    if (value % scale == 0) return text;
+    std::string fraction = std::to_string(scale + value % scale).substr(1);
+    fraction.erase(fraction.find_last_not_of('0') + 1);
+    return text + "." + fraction;
+  };
+  std::string out = negative ? "-" : "";
+  if (nanos < 1000) return out + std::to_string(nanos) + "ns";
+  if (nanos < 1000000) return out + with_fraction(nanos, 1000) + "\xc2\xb5s";
+  if (nanos < 1000000000) return out + with_fraction(nanos, 1000000) + "ms";
+  const std::uint64_t minutes = nanos / 60000000000ULL;
+  if (minutes >= 60) out += std::to_string(minutes / 60) + "h";
+  if (minutes > 0) out += std::to_string(minutes % 60) + "m";
+  return out + with_fraction(nanos % 60000000000ULL, 1000000000) + "s";
+}
 
 scalar_result normal_duration(std::string_view in) {
   scalar_result out;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,8 +24,12 @@ struct scalar_result {
 
 /// A time in UTC. Go's zero time becomes an empty text.
 scalar_result normal_time(std::string_view in, time_format format);
+/// Milliseconds from 1970 to a time, rounded down; nothing when it is not one.
+std::optional<std::int64_t> time_ms(std::string_view in);
 /// A Go duration ("90s" becomes "1m30s").
 scalar_result normal_duration(std::string_view in);
+/// A duration's magnitude and sign as Go's Duration.String() writes it.
+std::string duration_text(std::uint64_t nanos, bool negative);
 /// A quantity in canonical form.
 scalar_result normal_quantity(std::string_view in);
 /// Standard base64 with padding; line breaks are dropped.

@@ -1,6 +1,7 @@
 // metav1.Time and MicroTime: read as Go's time.Parse does, written in UTC.
 #include <cstdio>
 
+#include "messages/ascii.hpp"
 #include "messages/schema/scalars.hpp"
 
 namespace troupe::schema {
@@ -33,8 +34,6 @@ civil civil_from_days(std::int64_t days) {
   out.year = year_of_era + era * 400 + (out.month <= 2);
   return out;
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int days_in(int month, int year) {
   static constexpr int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -214,6 +213,12 @@ scalar_result normal_time(std::string_view in, time_format format) {
   out.text = format_time(reader.seconds(), reader.nanos(), format);
   out.same = out.text == in;
   return out;
+}
+
+std::optional<std::int64_t> time_ms(std::string_view in) {
+  time_reader reader(in, time_format::seconds);
+  if (!reader.read()) return std::nullopt;
+  return reader.seconds() * 1000 + reader.nanos() / 1'000'000;
 }
 
 }  // namespace troupe::schema

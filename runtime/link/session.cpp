@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "messages/streams.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
 #include "runtime/link/wire.hpp"
@@ -119,6 +120,7 @@ class session final : public runtime::component<session_actor> {
       refuse("forged_user", "user=" + runtime::log_value(asked.user->name));
     asked.user = user_;
     asked.headers.clear();
+    asked.upgrade.clear();
     asked.level = std::max(asked.level, urgency::deciding);  // what serves clients comes first
     asked.auth_error.clear();
     send_to(how_.server.handle(), std::move(asked));
@@ -237,10 +239,8 @@ class session final : public runtime::component<session_actor> {
 
   void on_open_stream(const kubelet::open_pod_stream& m) {
     if (!current_sender()) return;
-    send_to(
-        current_sender(),
-        container::reply{
-            m.id, {container::fault::unavailable, "streams are not carried over the cluster link"}, container::done{}});
+    container::failure why{container::fault::unavailable, "streams are not carried over the cluster link"};
+    send_to(current_sender(), stream::opened{m.id, std::move(why)});
   }
 
   session_options how_;

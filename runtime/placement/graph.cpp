@@ -5,6 +5,7 @@
 
 #include "actors/cloud_controller_manager/cloud_controller_manager.hpp"
 #include "actors/controller_manager/controller_manager.hpp"
+#include "actors/leader/leader.hpp"
 #include "actors/scheduler/scheduler.hpp"
 #include "runtime/placement/nodes.hpp"
 #include "runtime/placement/service_proxy.hpp"
@@ -14,6 +15,24 @@ namespace {
 
 bool has_cloud(const configuration& config, const machine& host) {
   return config.cloud.provider == "local" || (config.cloud.provider == "auto" && !host.hollow());
+}
+
+child_spec scheduler_child(const stable_ref<api::api_server_actor>& server) {
+  return child<scheduler::scheduler_actor>("scheduler", [server](caf::actor_system& in) {
+    scheduler::scheduler_options how;
+    how.server = server;
+    return scheduler::spawn_scheduler(in, how);
+  });
+}
+
+/// Where other processes serve the same cluster, the control loops run in the one that leads.
+void add_elected(std::vector<child_spec>& to, const surroundings& around,
+                 const stable_ref<api::api_server_actor>& server, std::vector<child_spec> managers) {
+  const auto candidate = [&](const std::string& lease) {
+    return leader::options{server, lease, "system:" + lease, around.identity};
+  };
+  to.push_back(leader::child("managers", candidate("kube-controller-manager"), std::move(managers)));
+  to.push_back(leader::child("planner", candidate("kube-scheduler"), {scheduler_child(server)}));
 }
 
 }  // namespace
@@ -26,6 +45,7 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
   server.store = out.store;
   server.self = out.server;
   server.toleration_seconds = config.controllers.eviction_seconds;
+  server.shared_store = around.storage.backend == store::backend_kind::etcd;
   server.workers = static_cast<std::size_t>(config.api_server.workers);
   auto made = api::make_api_server(system, "root/api_server", server);
   out.shared = made.shared;
@@ -34,21 +54,22 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
       "store", [how = around.storage](caf::actor_system& in) { return store::spawn(in, how); }, out.store));
   children.back().level = urgency::serving;
   children.push_back(std::move(made.spec));
-  children.push_back(supervisor_child(
+  auto manager = supervisor_child(
       "controller_manager",
-      controllers::children({out.server, around.authority, config.controllers.node_grace_seconds, around.signer})));
-  children.push_back(child<scheduler::scheduler_actor>("scheduler", [server_ref = out.server](caf::actor_system& in) {
-    scheduler::scheduler_options how;
-    how.server = server_ref;
-    return scheduler::spawn_scheduler(in, how);
-  }));
+      controllers::children({out.server, around.authority, config.controllers.node_grace_seconds, around.signer}));
+  const bool alone = around.identity.empty();
+  std::vector<child_spec> elected;
+  (alone ? children : elected).push_back(std::move(manager));
+  if (alone) children.push_back(scheduler_child(out.server));
   children.push_back(supervisor_child(
       "nodes", node_children(
                    system, config, *around.host, [&](std::size_t) { return out.server; }, *around.kubelets)));
   std::optional<child_spec> proxy;
   if (around.measured) proxy = proxy_child(config, *around.host, out.server, *around.measured);
   if (has_cloud(config, *around.host))
-    children.push_back(supervisor_child("cloud_controller_manager", cloud::children({out.server, proxy.has_value()})));
+    (alone ? children : elected)
+        .push_back(supervisor_child("cloud_controller_manager", cloud::children({out.server, proxy.has_value()})));
+  if (!alone) add_elected(children, around, out.server, std::move(elected));
   if (proxy) children.push_back(std::move(*proxy));
   return out;
 }

@@ -11,7 +11,7 @@
 #include "runtime/config.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
-#include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/kubelet_directory.hpp"
 #include "runtime/placement/machine.hpp"
 #include "runtime/supervisor.hpp"
 
@@ -20,6 +20,7 @@ namespace troupe::runtime {
 /// What the surroundings give to the graph.
 struct surroundings {
   store::options storage;
+  std::string identity;   // of this process among several that serve the cluster; empty: it is the only one
   std::string authority;  // PEM of the cluster's authority, published as kube-root-ca.crt
   pki::key_pair signer;   // the same with its key; empty: requests for certificates are not signed
   api::options server;    // endpoint, hooks and addresses; references are filled in

@@ -19,7 +19,7 @@
 #include "runtime/pki.hpp"
 #include "runtime/placement/debug_endpoint.hpp"
 #include "runtime/placement/graph.hpp"
-#include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/node_relay.hpp"
 #include "runtime/supervisor.hpp"
 #include "runtime/system_config.hpp"
 #include "runtime/trace/recorder.hpp"
@@ -50,7 +50,7 @@ struct local_cluster::parts {
   std::shared_ptr<gateway::endpoint> endpoint;
   std::shared_ptr<link::link_port> link_port;  // null: no nodes of other machines
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
-  stable_ref<log_relay_actor> relay;
+  stable_ref<stream::relay_actor> relay;
   local_supervisor root;
   stable_ref<store::store_actor> store_ref;
   std::mutex failing;
@@ -67,6 +67,8 @@ struct local_cluster::parts {
   status open_endpoint();
   status open_link();
   child_spec link_child(const stable_ref<api::api_server_actor>& server) const;
+  status choose_storage();
+  std::string identity();
   void start_system();
   void start_actors();
   void measure();
@@ -166,6 +168,31 @@ child_spec local_cluster::parts::link_child(const stable_ref<api::api_server_act
   return link::listener_child(std::move(how));
 }
 
+/// As client-go's leader election makes it: the host's name and something unique.
+std::string local_cluster::parts::identity() {
+  char host_name[256] = {};
+  gethostname(host_name, sizeof host_name - 1);
+  return fmt::format("{}_{}", host_name, outside.new_uid());
+}
+
+status local_cluster::parts::choose_storage() {
+  const auto& wanted = config.store;
+  const auto interval_ms = static_cast<std::uint64_t>(wanted.compact_seconds) * 1000;
+  if (wanted.backend == "memory") {
+    storage = store::in_memory();
+  } else if (wanted.backend == "etcd") {
+    auto connection = store::etcd::read_connection(wanted.endpoints, wanted.ca, wanted.cert, wanted.key);
+    if (!connection) return connection.error();
+    storage.backend = store::backend_kind::etcd;
+    storage.etcd.connection = std::move(*connection);
+    storage.etcd.policy.compact_interval_ms = interval_ms;
+  } else {
+    storage.data_dir = config.data_dir;
+    storage.policy.compact_interval_ms = interval_ms;
+  }
+  return {};
+}
+
 void local_cluster::parts::start_system() {
   settings = std::make_unique<system_config>(outside);
   settings->schedule_by_urgency();
@@ -175,9 +202,10 @@ void local_cluster::parts::start_system() {
 }
 
 void local_cluster::parts::start_actors() {
-  relay = stable_ref<log_relay_actor>::make(*system, "root/log_relay");
+  relay = stable_ref<stream::relay_actor>::make(*system, "root/node_relay");
   surroundings around;
   around.storage = storage;
+  if (storage.backend == store::backend_kind::etcd) around.identity = identity();
   around.authority = certificates.authority.certificate;
   around.signer = certificates.authority;
   around.kubelets = kubelets;
@@ -188,13 +216,14 @@ void local_cluster::parts::start_actors() {
   server.advertise_port = endpoint->port();
   server.proxy = make_node_proxy(relay.handle(), kubelets);
   server.stop_stream = make_stream_stopper(relay.handle());
+  server.relay = relay;
   server.extra = [this](const api::request& asked) { return answer_debug(*system, measured, asked); };
   server.endpoint = endpoint;
   auto graph = make_graph(*system, config, std::move(around));
   store_ref = graph.store;
   graph.children.insert(graph.children.begin(),
-                        child<log_relay_actor>(
-                            "log_relay", [](caf::actor_system& in) { return in.spawn<log_relay>(); }, relay));
+                        child<stream::relay_actor>(
+                            "node_relay", [](caf::actor_system& in) { return in.spawn<node_relay>(); }, relay));
   if (link_port) graph.children.push_back(link_child(graph.server));
   root = spawn_supervisor(*system, "root", std::move(graph.children));
   root->attach_functor([this](const caf::error& reason) {
@@ -234,12 +263,7 @@ status local_cluster::start() {
   if (auto bad = p.open_endpoint(); !bad.ok()) return bad;
   if (auto bad = p.open_link(); !bad.ok()) return bad;
   p.start_system();
-  if (p.config.store.backend == "memory") {
-    p.storage = store::in_memory();
-  } else {
-    p.storage.data_dir = p.config.data_dir;
-    p.storage.policy.compact_interval_ms = static_cast<std::uint64_t>(p.config.store.compact_seconds) * 1000;
-  }
+  if (auto bad = p.choose_storage(); !bad.ok()) return bad;
   auto kubeconfig = pki::make_kubeconfig(p.url(), p.certificates.authority.certificate, p.certificates.admin, "troupe",
                                          "kubernetes-admin");
   if (!p.config.kubeconfig.empty())

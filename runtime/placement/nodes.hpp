@@ -6,7 +6,7 @@
 
 #include "messages/api_server.hpp"
 #include "runtime/config.hpp"
-#include "runtime/placement/log_relay.hpp"
+#include "runtime/placement/kubelet_directory.hpp"
 #include "runtime/placement/machine.hpp"
 #include "runtime/supervisor.hpp"
 

@@ -29,8 +29,10 @@ std::string_view path_of(const caf::strong_actor_ptr& actor) {
   return known ? std::string_view(known->path()) : "-";
 }
 
+}  // namespace
+
 /// FNV-1a, continued.
-class hash {
+class running_hash {
  public:
   void add(std::string_view bytes) {
     for (unsigned char c : bytes) value_ = (value_ ^ c) * 1099511628211ull;
@@ -44,8 +46,6 @@ class hash {
  private:
   std::uint64_t value_ = 14695981039346656037ull;
 };
-
-}  // namespace
 
 /// Sees every message between components.
 class world::observer final : public message_hooks {
@@ -122,7 +122,7 @@ class world::observer final : public message_hooks {
 
   world& owner_;
   std::mt19937_64 random_;
-  hash seen_;
+  running_hash seen_;
   std::map<std::pair<caf::actor_id, caf::actor_id>, std::uint64_t> last_due_;
 };
 

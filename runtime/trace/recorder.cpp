@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "runtime/background_thread.hpp"
 #include "runtime/trace/segment_writer.hpp"
 
 namespace troupe::trace {
@@ -67,6 +68,7 @@ void recorder::flush() {
 }
 
 void recorder::write_loop() {
+  runtime::yield_to_serving();
   std::unique_lock guard(mutex_);
   for (;;) {
     wake_.wait(guard, [this] { return stop_ || flush_wanted_ || !queue_.empty(); });

@@ -337,8 +337,8 @@ class teller {
     auto behind = write ? step_behind(*write) : place();
     if (!behind.all) return 0;
     std::uint64_t heard = 0;
-    for (auto i = behind.at + 1; i-- > 0 && same_run((*behind.all)[i], (*behind.all)[behind.at]);) {
-      auto one = (*behind.all)[i].revision;
+    for (auto i = behind.at + 1; i > 0 && same_run((*behind.all)[i - 1], (*behind.all)[behind.at]); --i) {
+      auto one = (*behind.all)[i - 1].revision;
       if (one < revision && one > heard && write_at(one)) heard = one;
     }
     return heard;
@@ -351,8 +351,8 @@ class teller {
     auto who = who_of(*behind.component);
     bool own = last_part(*behind.component) == uid_;  // a worker of this pod: all it does is the pod's
     auto first = behind.at;
-    for (auto i = behind.at + 1; i-- > 0 && same_run((*behind.all)[i], (*behind.all)[behind.at]);)
-      if ((*behind.all)[i].revision == heard) first = i;
+    for (auto i = behind.at + 1; i > 0 && same_run((*behind.all)[i - 1], (*behind.all)[behind.at]); --i)
+      if ((*behind.all)[i - 1].revision == heard) first = i - 1;
     auto from_us = (*behind.all)[first].time_us, to_us = (*behind.all)[behind.at].time_us;
     for (auto i = first; i <= behind.at; ++i) {
       const auto& step = (*behind.all)[i];

@@ -165,12 +165,19 @@ class Cluster:
             context.load_cert_chain(certificate or own_certificate, key or own_key)
         return context
 
-    def http(self, method, path, body=None, content_type="application/json", context=None, headers=None):
-        """One request over HTTP/1.1 with the administrator's certificate: (status, text)."""
+    def https(self, context=None):
+        """A connection, made already, with the administrator's certificate or another context."""
         context = context or self.tls()
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
         if self.sandbox:
             connection.sock = context.wrap_socket(self.sandbox.connect("127.0.0.1", self.port), server_hostname="127.0.0.1")
+        else:
+            connection.connect()
+        return connection
+
+    def http(self, method, path, body=None, content_type="application/json", context=None, headers=None):
+        """One request over HTTP/1.1 with the administrator's certificate: (status, text)."""
+        connection = self.https(context)
         try:
             connection.request(method, path, body, {"Content-Type": content_type, **(headers or {})})
             answer = connection.getresponse()

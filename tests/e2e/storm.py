@@ -14,8 +14,7 @@ class Client:
     """One kept-alive HTTPS connection: what it asks, one request at a time."""
 
     def __init__(self, cluster, context=None):
-        self.connection = http.client.HTTPSConnection("127.0.0.1", cluster.port, context=context or cluster.tls(), timeout=30)
-        self.connection.connect()
+        self.connection = cluster.https(context)
         self.local_port = self.connection.sock.getsockname()[1]
 
     def ask(self, method, path, body=None, content_type="application/json"):
@@ -111,7 +110,7 @@ class Watcher(Actor):
 
     def run(self):
         while self.error is None and not self.stopping:
-            connection = http.client.HTTPSConnection("127.0.0.1", self.cluster.port, context=self.context, timeout=30)
+            connection = self.cluster.https(self.context)
             connection.request("GET", f"{MAPS}?watch=1&resourceVersion={self.revision}&allowWatchBookmarks=true")
             self.follow(connection.getresponse())
             connection.close()

@@ -57,14 +57,26 @@ def test_deprecated_kinds_say_so_when_read(hollow):
     assert warning == ['299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"']
 
 
-@pytest.mark.parametrize("what", ["exec", "attach", "portforward", "resize", "ephemeralcontainers"])
+@pytest.mark.parametrize("what", ["resize", "ephemeralcontainers"])
 def test_what_is_not_built_refuses(hollow, namespace, what):
     hollow.kubectl("run", "p", "--image=localhost/x", "-n", namespace, check=False)
-    patches = what in ("resize", "ephemeralcontainers")
-    status, answer = call(hollow, "PATCH" if patches else "POST", f"/api/v1/namespaces/{namespace}/pods/p/{what}", {},
-                          "application/strategic-merge-patch+json" if patches else "application/json")
+    status, answer = call(hollow, "PATCH", f"/api/v1/namespaces/{namespace}/pods/p/{what}", {}, "application/strategic-merge-patch+json")
     assert status == 501 and answer["reason"] == "NotImplemented"
     assert answer["message"] == f"the server does not support the {what} subresource of pods yet"
+
+
+@pytest.mark.parametrize("speak", ["WebSocket", "SPDY"])
+def test_simulated_containers_have_nothing_to_run(kubectl, hollow, namespace, speak, monkeypatch):
+    """kubectl tries WebSocket, then SPDY, and shows the Status of the last answer."""
+    if speak == "SPDY":
+        monkeypatch.setenv("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "false")
+        monkeypatch.setenv("KUBECTL_PORT_FORWARD_WEBSOCKETS", "false")
+    kubectl("run", "p", "--image=localhost/x", "-n", namespace)
+    eventually(lambda: hollow.pod_running("p", namespace))
+    for command, what in ((("exec", "p", "--", "true"), "processes"), (("attach", "p"), "processes"), (("port-forward", "p", ":80"), "ports")):
+        done = kubectl("-n", namespace, *command, check=False)
+        assert done.returncode == 1
+        assert f"the runtime of this node is simulated (hollow): its containers have no {what}" in done.stderr, done.stderr
 
 
 def test_old_versions_expire(own_cluster):

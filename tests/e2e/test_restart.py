@@ -61,7 +61,7 @@ def crash(cluster, path):
 
 CONTROLLERS = ["deployment", "replicaset", "endpointslice", "endpoints", "namespace", "service_account", "root_ca",
                "node_lifecycle", "garbage_collector", "disruption", "pvc_protection", "pv_protection"]
-PARTS = ["root/log_relay", "root/store", "root/scheduler", *(f"root/controller_manager/{name}" for name in CONTROLLERS), "root/controller_manager",
+PARTS = ["root/node_relay", "root/store", "root/scheduler", *(f"root/controller_manager/{name}" for name in CONTROLLERS), "root/controller_manager",
          "root/cloud_controller_manager/node", "root/cloud_controller_manager/balancer",
          "root/api_server/front", "root/api_server/worker-0", "root/api_server/worker-1", "root/api_server/component-worker-0",
          "root/api_server/component-worker-1", "root/api_server/report-worker-0", "root/api_server/cacher-pods",
@@ -181,7 +181,7 @@ def test_who_follows_a_log_hears_of_the_end_when_its_relay_crashes(crashing):
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     time.sleep(0.5)
     assert following.poll() is None, following.stdout.read()
-    assert crash(crashing, "root/log_relay").returncode == 0
+    assert crash(crashing, "root/node_relay").returncode == 0
     following.communicate(timeout=20)
     assert crashing.kubectl("logs", "talker") is not None
 

@@ -15,6 +15,8 @@
 
 namespace troupe::api {
 
+constexpr std::string_view authentication_group = "authentication.k8s.io";
+
 /// What is to be judged (authorizer.Attributes). Views live as long as the request.
 struct attributes {
   std::string_view verb;  // "get", "create", ..., "impersonate", "bind", "escalate"

@@ -8,7 +8,6 @@ namespace troupe::api {
 namespace {
 
 constexpr std::string_view authorization_group = "authorization.k8s.io";
-constexpr std::string_view authentication_group = "authentication.k8s.io";
 
 std::string_view text_of(const node* at) { return at ? at->string() : std::string_view(); }
 
@@ -138,11 +137,11 @@ status answer_access(authorizer::state& judge, const request_context& context, d
   return {};
 }
 
-void set_words(document& doc, node& rule, std::string_view field, const std::vector<std::string_view>& words) {
-  if (words.empty()) return;
+void set_words(document& doc, node& rule, std::string_view field, const std::vector<std::string_view>& listed) {
+  if (listed.empty()) return;
   node& list = doc.set(rule, field);
   doc.make_array(list);
-  for (std::string_view word : words) doc.assign(doc.append(list), word);
+  for (std::string_view word : listed) doc.assign(doc.append(list), word);
 }
 
 status answer_rules(authorizer::state& judge, const request_context& context, document& review) {

@@ -10,8 +10,6 @@
 namespace troupe::api::rules {
 namespace {
 
-std::string shown(const node& value) { return value.is_string() ? std::string(value.string()) : to_json(value); }
-
 /// The bounds that one item sets on the amounts of one container, pod or claim.
 void check_bounds(std::vector<std::string>& wrong, const node& item, std::string_view type, const node* requests,
                   const node* limits) {

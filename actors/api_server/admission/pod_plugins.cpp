@@ -4,11 +4,10 @@
 #include "actors/api_server/admission/plugins.hpp"
 #include "actors/api_server/defaults/defaults.hpp"
 #include "actors/api_server/validation/access.hpp"
+#include "actors/api_server/validation/pod_rules.hpp"
 
 namespace troupe::api::rules {
 namespace {
-
-constexpr std::string_view mirror = "kubernetes.io/config.mirror";
 
 status check_mirror_pod(const admission_request& request, const node& spec) {
   if (!text(&spec, "serviceAccountName").empty())
@@ -98,7 +97,7 @@ status service_account(const admission_request& request) {
   if (!request.creates_pod()) return {};
   document& doc = *request.object;
   node& spec = object_member(doc, doc.root(), "spec");
-  if (get(get(&doc.root(), "metadata", "annotations"), mirror)) return check_mirror_pod(request, spec);
+  if (get(get(&doc.root(), "metadata", "annotations"), mirror_annotation)) return check_mirror_pod(request, spec);
   set_if_empty(doc, spec, "serviceAccountName", "default");
   const std::string name(text(&spec, "serviceAccountName"));
   const auto account = request.others->find(accounts, request.namespace_name, name);

@@ -10,10 +10,6 @@
 namespace troupe::api::rules {
 namespace {
 
-bool one_of(std::string_view value, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 /// What a check found: its name and the places, as the plug-in words them.
 using findings = std::vector<std::string>;
 

@@ -242,7 +242,7 @@ struct facts {
   }
 };
 
-const facts& table() {
+const facts& kind_facts() {
   static const facts made;
   return made;
 }
@@ -251,18 +251,18 @@ const facts& table() {
 
 void prepare_new(std::uint16_t type, document& object, std::string_view now) {
   static const auto volume = schema::find_type("core/v1.PersistentVolume");
-  const strategy_row* row = table().strategies[type];
+  const strategy_row* row = kind_facts().strategies[type];
   drop_disabled(object, pod_spec_in(object.root()));
   if (row)
     row->create(object);
-  else if (table().status[type])
+  else if (kind_facts().status[type])
     reset_status(object);
   if (type == volume && !now.empty())
     object.set(object_member(object, object.root(), "status"), "lastPhaseTransitionTime", now);
 }
 
 void prepare_changed(std::uint16_t type, std::string_view subresource, const node& previous, document& object) {
-  const strategy_row* row = table().strategies[type];
+  const strategy_row* row = kind_facts().strategies[type];
   drop_disabled(object, pod_spec_in(object.root()));
   if (row && row->update) row->update(subresource, previous, object);
 }
@@ -283,7 +283,9 @@ std::string rfc3339(std::int64_t ms) {
          two(seconds / 60 % 60) + ":" + two(seconds % 60) + "Z";
 }
 
-bool counts_generation(std::uint16_t type) { return type < table().generation.size() && table().generation[type]; }
+bool counts_generation(std::uint16_t type) {
+  return type < kind_facts().generation.size() && kind_facts().generation[type];
+}
 
 bool spec_changed(std::uint16_t type, const node& previous, const node& object) {
   static const auto deployment = schema::find_type("apps/v1.Deployment");

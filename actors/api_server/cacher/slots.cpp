@@ -8,7 +8,8 @@ namespace troupe::api {
 object_slots::object_slots() {
   auto rows = schema::resources();
   slots_.resize(rows.size());
-  for (std::uint16_t i = 0; i < rows.size(); ++i) {
+  const auto count = static_cast<std::uint16_t>(rows.size());
+  for (std::uint16_t i = 0; i < count; ++i) {
     if (rows[i].storage != i) continue;
     slots_[i] = std::make_unique<resource_slot>();
     if (rows[i].verbs & schema::verb_watch)

@@ -48,6 +48,9 @@ class object_slots final : public cluster_view {
   /// Resources that have objects of their own in the store, in order of index.
   const std::vector<std::uint16_t>& stored() const { return stored_; }
   bool all_synced() const;
+  /// Other processes write to the store too: what it knows is newer than any progress here until it answers a `sync`.
+  /// Set before the first request.
+  bool shared_store = false;
   /// Where the store stands at this moment. Order matters: the store raises range_revision before revision, so a
   /// snapshot that has the range_revision read last has every change up to the revision read first.
   read_point now(std::uint16_t resource) const;

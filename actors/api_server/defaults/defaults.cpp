@@ -120,7 +120,7 @@ class plans {
   plan unused_;
 };
 
-const plans& table() {
+const plans& all_plans() {
   static const plans made;
   return made;
 }
@@ -176,7 +176,7 @@ void walk_value(document& doc, node& value, const schema::field& f) {
 }
 
 void walk(document& doc, node& object, std::uint16_t type) {
-  const auto& all = table();
+  const auto& all = all_plans();
   const plan& p = all[type];
   if (!p.active || !object.is_object()) return;
   if (p.rule) p.rule(doc, object);

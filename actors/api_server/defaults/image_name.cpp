@@ -3,10 +3,11 @@
 
 #include <algorithm>
 
+#include "actors/api_server/validation/names.hpp"
+
 namespace troupe::api::rules {
 namespace {
 
-bool lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 bool word(char c) { return lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 /// alphanumerics separated by '.', '_', '__' or dashes.

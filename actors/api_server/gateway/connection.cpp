@@ -20,9 +20,7 @@ namespace {
 constexpr std::size_t record_bytes = 16 * 1024;         // one TLS record
 constexpr std::size_t flush_share = 16 * record_bytes;  // of one turn, then others get theirs
 constexpr std::size_t read_share = 4 * record_bytes;
-constexpr std::uint64_t max_discarded = 64 << 20;
-
-std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
+constexpr std::uint64_t max_lingering_bytes = 64 << 20;  // read and dropped after the final answer
 
 /// Go's servers recognise these five-byte beginnings of plain HTTP; and a few more methods.
 bool looks_like_http(std::string_view start) {
@@ -210,7 +208,8 @@ void connection::flush() {
     auto size = data.size();
     if (!write(data)) {
       if (phase_ != phase::open) return;
-      if (deadline_us_ == 0) deadline_us_ = host_.now_us() + in_us(host_.bounds().write_stall);
+      if (deadline_us_ == 0 && !session_->is_patient())
+        deadline_us_ = host_.now_us() + in_us(host_.bounds().write_stall);
       return listen_for(listening_ | EPOLLOUT);
     }
     written += size;
@@ -246,9 +245,10 @@ void connection::linger() {
   static thread_local std::array<char, record_bytes> buffer;
   for (int turn = 0; turn < 16; ++turn) {
     auto size = ::recv(socket_, buffer.data(), buffer.size(), 0);
-    if (size > 0 && (discarded_ += static_cast<std::uint64_t>(size)) <= max_discarded) continue;
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    return kill();
+    if (size <= 0) return kill();
+    discarded_ += static_cast<std::uint64_t>(size);
+    if (discarded_ > max_lingering_bytes) return kill();
   }
 }
 

@@ -22,6 +22,7 @@ struct gateway_counters {
   std::atomic<std::int64_t> watches_open{0};
   std::atomic<std::uint64_t> watch_events{0};  // delivered to watches
   std::atomic<std::uint64_t> watches_cut{0};   // readers too slow
+  std::atomic<std::int64_t> streams_open{0};   // exec, attach, port-forward
   std::atomic<std::uint64_t> bytes_in{0};      // plain text
   std::atomic<std::uint64_t> bytes_out{0};
 };

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "actors/api_server/gateway/body_stream.hpp"
+#include "actors/api_server/gateway/upgraded.hpp"
 #include "actors/api_server/gateway/watch_feed.hpp"
 #include "messages/api_server.hpp"
 
@@ -40,6 +42,11 @@ struct exchange {
   std::uint64_t length = 0;
   std::uint64_t watch_id = 0;
   watch_source* watch = nullptr;  // the body's source
+
+  // An upgrade, once its stream is open.
+  upgrade_choice upgrade;  // agreed on when the request came
+  std::uint64_t stream_id = 0;
+  std::unique_ptr<upgraded> tunnel;
 };
 
 }  // namespace troupe::gateway

@@ -5,7 +5,7 @@
 
 namespace troupe::gateway {
 
-api::client_actor spawn_loop(caf::actor_system& system, const options& with, std::size_t index) {
+gateway_actor spawn_loop(caf::actor_system& system, const options& with, std::size_t index) {
   return runtime::spawn_loop<loop>(system, with, index);
 }
 
@@ -13,7 +13,7 @@ std::vector<runtime::child_spec> children(const options& with) {
   std::vector<runtime::child_spec> made;
   for (std::size_t index = 0; index < with.where->loops(); ++index) {
     auto start = [with, index](caf::actor_system& system) { return spawn_loop(system, with, index); };
-    auto spec = runtime::child<api::client_actor>("gateway-" + std::to_string(index), start);
+    auto spec = runtime::child<gateway_actor>("gateway-" + std::to_string(index), start);
     spec.stop_timeout = with.where->bounds().drain + std::chrono::seconds(2);
     made.push_back(std::move(spec));
   }

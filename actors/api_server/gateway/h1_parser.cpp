@@ -175,6 +175,7 @@ void h1_parser::on_header(std::string_view name, std::string_view value) {
     for_each_token(value, [this](std::string_view token) {
       if (equals_lower(token, "close")) request_.keep_alive = false;
       if (equals_lower(token, "keep-alive") && request_.http_1_0) request_.keep_alive = true;
+      if (equals_lower(token, "upgrade")) request_.wants_upgrade = true;
     });
   } else if (name == "expect") {
     if (!equals_lower(value, "100-continue")) return fail(417, "unknown expectation");
@@ -207,7 +208,7 @@ void h1_parser::on_head_end() {
   if (request_.chunked && request_.content_length) return fail(400, "both Content-Length and Transfer-Encoding");
   if (request_.chunked) {
     step_ = step::chunk_line;
-  } else if (request_.content_length.value_or(0) > 0) {
+  } else if (request_.content_length && *request_.content_length > 0) {
     begin_data(*request_.content_length, step::sized_body);
   } else {
     step_ = step::complete;

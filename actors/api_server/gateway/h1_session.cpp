@@ -27,8 +27,6 @@ void append_canonical(std::string& out, std::string_view name) {
   }
 }
 
-std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
-
 }  // namespace
 
 h1_session::h1_session(host& by, connection& on) : host_(by), connection_(on), parser_(by.bounds()) { await_request(); }
@@ -41,6 +39,11 @@ void h1_session::await_request() { deadline_us_ = host_.now_us() + in_us(host_.b
 
 void h1_session::receive(std::string_view data) {
   if (closing_ && !current_) return;
+  if (current_ && current_->tunnel) {
+    current_->tunnel->receive(data);
+    host_.flush_soon(connection_);
+    return;
+  }
   if (current_ || !input_.empty()) {
     input_.append(data);
     return;
@@ -48,12 +51,20 @@ void h1_session::receive(std::string_view data) {
   parse(data);
 }
 
-bool h1_session::wants_input() const { return input_.size() < max_input_ahead; }
+bool h1_session::wants_input() const {
+  if (current_ && current_->tunnel) return current_->tunnel->wants_input();
+  return input_.size() < max_input_ahead;
+}
+
+bool h1_session::is_patient() const {
+  return current_ &&
+         (current_->tunnel || (current_->watch && current_->watch->head().format == api::watch_format::raw));
+}
 
 bool h1_session::input_ended() {
   closing_ = true;
   input_.clear();
-  return current_ != nullptr && current_->watch == nullptr;
+  return current_ != nullptr && current_->watch == nullptr && !current_->tunnel;
 }
 
 void h1_session::parse(std::string_view data) {
@@ -109,9 +120,25 @@ void h1_session::refuse_plainly(std::uint16_t code, std::string_view text) {
 }
 
 void h1_session::answer(exchange& which) {
+  if (which.tunnel) return upgrade(which);
   if (closing_ || draining_) keep_alive_ = false;
   write_head(which);
   host_.flush_soon(connection_);
+}
+
+void h1_session::upgrade(exchange& x) {
+  keep_alive_ = false;
+  was_upgraded_ = true;
+  ready_ += upgrade_head(x.upgrade);
+  // A client may send ahead of the answer.
+  if (!input_.empty()) x.tunnel->receive(std::exchange(input_, {}));
+  if (draining_) x.tunnel->leave();
+  host_.flush_soon(connection_);
+}
+
+void h1_session::append_stream(std::string& out, std::size_t room) {
+  current_->tunnel->fill(out, room);
+  if (current_->tunnel->finished()) end_exchange();
 }
 
 void h1_session::write_head(const exchange& x) {
@@ -154,7 +181,10 @@ void h1_session::fill(std::string& out, std::size_t room) {
     out += ready_;
     ready_.clear();
   }
-  if (current_ && current_->answered) append_body(out, room);
+  if (current_ && current_->tunnel)
+    append_stream(out, room);
+  else if (current_ && current_->answered)
+    append_body(out, room);
 }
 
 void h1_session::append_body(std::string& out, std::size_t room) {
@@ -187,11 +217,16 @@ void h1_session::end_exchange() {
 
 void h1_session::drain() {
   draining_ = true;
+  if (current_ && current_->tunnel) current_->tunnel->leave();
   if (!current_ && parser_.idle()) closing_ = true;
   host_.flush_soon(connection_);
 }
 
 void h1_session::tick(std::uint64_t now_us) {
+  if (current_ && current_->tunnel) {
+    current_->tunnel->tick(now_us);
+    host_.flush_soon(connection_);
+  }
   if (current_ || closing_ || now_us < deadline_us_) return;
   if (parser_.idle()) {
     closing_ = true;

@@ -21,7 +21,8 @@ class h1_session final : public session {
   void cut(exchange& which) override;
   void drain() override;
   bool finished() const override { return closing_ && !current_ && ready_.empty(); }
-  bool leaves_input_unread() const override { return parser_.failed() || !parser_.idle(); }
+  bool leaves_input_unread() const override { return was_upgraded_ || parser_.failed() || !parser_.idle(); }
+  bool is_patient() const override;
   void tick(std::uint64_t now_us) override;
 
  private:
@@ -31,6 +32,8 @@ class h1_session final : public session {
   void refuse_plainly(std::uint16_t code, std::string_view text);
   void write_head(const exchange& x);
   void append_body(std::string& out, std::size_t room);
+  void upgrade(exchange& x);
+  void append_stream(std::string& out, std::size_t room);
   void end_exchange();
   void await_request();
 
@@ -46,6 +49,7 @@ class h1_session final : public session {
   bool chunked_ = false;
   bool closing_ = false;   // no further request is read
   bool draining_ = false;  // the next answer is the last
+  bool was_upgraded_ = false;
   std::uint64_t deadline_us_ = 0;
 };
 

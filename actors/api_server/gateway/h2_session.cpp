@@ -15,9 +15,7 @@ namespace {
 constexpr std::size_t data_frame_bytes = 16 * 1024 - 64;  // with its head it fits one TLS record
 constexpr std::int32_t stream_window = 1 << 20;
 constexpr std::int32_t connection_window = 4 << 20;
-constexpr std::size_t max_discarded = 16 << 20;
-
-std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
+constexpr std::size_t max_unread_body = 16 << 20;  // of a refused request, in bytes
 
 std::string_view view_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
@@ -215,7 +213,7 @@ void h2_session::forget_body(stream& s) {
 void h2_session::on_data(stream& s, std::string_view data) {
   if (s.refused) {
     s.discarded += data.size();
-    if (s.discarded > max_discarded) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, s.id, NGHTTP2_NO_ERROR);
+    if (s.discarded > max_unread_body) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, s.id, NGHTTP2_NO_ERROR);
     return;
   }
   auto limit = host_.bounds().body_bytes;

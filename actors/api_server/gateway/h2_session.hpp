@@ -28,6 +28,7 @@ class h2_session final : public session {
   void drain() override;
   bool finished() const override;
   bool leaves_input_unread() const override { return broken_; }
+  bool is_patient() const override { return false; }
   void tick(std::uint64_t now_us) override;
 
  private:

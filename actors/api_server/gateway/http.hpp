@@ -22,6 +22,7 @@ struct http_request {
   bool http_1_0 = false;
   bool keep_alive = true;
   bool expects_continue = false;  // Expect: 100-continue
+  bool wants_upgrade = false;     // Connection: Upgrade
   bool accepts_gzip = false;
 };
 

@@ -30,4 +30,7 @@ struct limits {
   std::chrono::milliseconds drain{3'000};         // from the order to stop to closing what is left
 };
 
+/// A bound in the gateway's own unit of time.
+inline std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
+
 }  // namespace troupe::gateway

@@ -20,8 +20,6 @@ namespace {
 // Tags of descriptors that are no connection.
 char queue_tag, slot_tag, listener_tag;
 
-std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
-
 /// A client that closes early is an error code of a write, not a signal. OpenSSL writes without MSG_NOSIGNAL, so this
 /// thread blocks the signal, which is always delivered to the thread that wrote.
 void block_broken_pipe() {
@@ -58,8 +56,31 @@ loop::behavior_type loop::make_behavior() {
     api_up_ = change.up;
     if (!change.up || unseen_restart) on_api_server_gone();
   });
+  if (with_.relay)
+    with_.relay.observe(*this, [this](const supervision::ref_changed& change) {
+      if (!change.up || change.incarnation != relay_incarnation_) on_relay_gone();
+      relay_incarnation_ = change.incarnation;
+    });
   return {[this](api::response& answer) { on_response(answer); },
-          [this](const api::watch_delivery& delivery) { on_delivery(delivery); }};
+          [this](const api::watch_delivery& delivery) { on_delivery(delivery); },
+          [this](const stream::chunk& what) {
+            auto* x = stream_of(what.id);
+            if (!x) return pass(stream::close{what.id});
+            x->tunnel->speaker().on_chunk(what);
+            x->owner->resume(*x);
+          },
+          [this](const stream::credit& what) {
+            auto* x = stream_of(what.id);
+            if (!x) return;
+            x->tunnel->speaker().on_credit(what);
+            x->owner->resume(*x);
+          },
+          [this](const stream::closed& what) {
+            auto* x = stream_of(what.id);
+            if (!x) return;
+            x->tunnel->speaker().on_closed(what);
+            x->owner->resume(*x);
+          }};
 }
 
 void loop::run() {
@@ -75,6 +96,7 @@ void loop::run() {
       add<std::int64_t>(self.slot_.serving, -static_cast<std::int64_t>(self.connections_.size()));
       self.connections_.clear();
       for (auto& [id, x] : self.exchanges_) self.leave_flight(*x);
+      self.streams_.clear();
       self.exchanges_.clear();
       ::close(self.epoll_);
     }
@@ -222,6 +244,7 @@ void loop::begin_drain() {
   drain_deadline_us_ = steady_now_us() + in_us(bounds().drain);
   listen(false);
   std::vector<exchange*> open;
+  open.reserve(watches_.size());
   for (auto& [id, x] : watches_) open.push_back(x);
   for (auto* x : open) {
     stop_watch(*x);

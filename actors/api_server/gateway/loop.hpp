@@ -17,7 +17,7 @@ namespace troupe::gateway {
 
 /// The actor answers to its connections and talks to the api_server. An exit message drains it: open requests are
 /// answered, watches are ended, then the actor ends.
-class loop final : public runtime::loop_actor<api::client_actor>, private host {
+class loop final : public runtime::loop_actor<gateway_actor>, private host, private stream_port {
  public:
   loop(caf::actor_config& settings, options with, std::size_t index);
   ~loop() override;
@@ -34,6 +34,12 @@ class loop final : public runtime::loop_actor<api::client_actor>, private host {
   exchange& refuse(session& by, std::int32_t stream, http_request&& request, const status& why) override;
   void release(exchange& which) override;
   void flush_soon(connection& which) override;
+
+  // stream_port
+  void pass(stream::chunk&& what) override { send(with_.relay.handle(), std::move(what)); }
+  void pass(const stream::credit& what) override { send(with_.relay.handle(), what); }
+  void pass(const stream::connect& what) override { send(with_.relay.handle(), what); }
+  void pass(const stream::close& what) override { send(with_.relay.handle(), what); }
 
   // sockets
   void watch_fd(int fd, void* tag, std::uint32_t events);
@@ -61,6 +67,11 @@ class loop final : public runtime::loop_actor<api::client_actor>, private host {
   void on_response(api::response& answer);
   void on_delivery(const api::watch_delivery& delivery);
   void on_api_server_gone();
+  void start_stream(exchange& x);
+  void end_stream(exchange& x);
+  void decline(const api::response& answer);
+  exchange* stream_of(std::uint64_t id);
+  void on_relay_gone();
   void begin_trace(exchange& x, const api::request& call);
   void end_trace(exchange& x);
   void record_written();
@@ -85,6 +96,8 @@ class loop final : public runtime::loop_actor<api::client_actor>, private host {
   std::vector<trace::hop> to_record_;  // answered in this turn; recorded once they are written
   std::unordered_map<std::uint64_t, std::unique_ptr<exchange>> exchanges_;  // by request id
   std::unordered_map<std::uint64_t, exchange*> watches_;                    // by watch id
+  std::unordered_map<std::uint64_t, exchange*> streams_;                    // by id of the session
+  std::uint64_t relay_incarnation_ = 0;
 };
 
 }  // namespace troupe::gateway

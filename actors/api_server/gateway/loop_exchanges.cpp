@@ -11,8 +11,6 @@ namespace {
 // What kube-apiserver says when it is out of in-flight places.
 constexpr std::string_view too_many = "Too many requests, please try again later.";
 
-std::uint64_t in_us(std::chrono::milliseconds time) { return static_cast<std::uint64_t>(time.count()) * 1000; }
-
 bool is_master(const api::user_ptr& user) {
   return user && std::find(user->groups.begin(), user->groups.end(), "system:masters") != user->groups.end();
 }
@@ -38,6 +36,7 @@ exchange& loop::make(session& by, std::int32_t stream, const http_request& reque
   x.is_head = request.call.verb == api::method::head;
   x.is_mutating = is_mutating(request.call.verb);
   x.accepts_gzip = request.accepts_gzip;
+  x.upgrade = choose_upgrade(request);
   x.audit_id = request.audit_id.empty() ? new_uid() : request.audit_id;
   exchanges_.emplace(x.id, std::move(made));
   return x;
@@ -65,7 +64,9 @@ exchange& loop::begin(session& by, const peer_identity& peer, std::int32_t strea
     }
     x.counted = true;
   }
-  if (request.call.target.find("watch") != std::string::npos) x.target = request.call.target;
+  request.call.upgrade = x.upgrade.protocol;
+  if (x.upgrade.speaks != dialect::none || request.call.target.find("watch") != std::string::npos)
+    x.target = request.call.target;
   x.forwarded = true;
   x.deadline_us = now_us_ + in_us(bounds().response);
   request.call.id = x.id;
@@ -163,23 +164,57 @@ void loop::on_response(api::response& answer) {
   auto found = exchanges_.find(answer.id);
   // Nobody waits: it was given up. A watch would go on for ever.
   if (found == exchanges_.end() || !found->second->forwarded) {
-    if (answer.watch_id != 0) send(with_.api_server.handle(), api::watch_stop{answer.watch_id});
-    return;
+    return decline(answer);
   }
   auto& x = *found->second;
   if (!x.owner) {
-    if (answer.watch_id != 0) send(with_.api_server.handle(), api::watch_stop{answer.watch_id});
+    decline(answer);
     leave_flight(x);
     exchanges_.erase(found);
     return;
   }
   x.answer = std::move(answer);
   if (x.answer.watch_id != 0) start_watch(x);
+  if (x.answer.stream_id != 0) start_stream(x);
   present(x);
   if (draining_ && x.watch) {
     stop_watch(x);
     x.watch->finish({});
     x.owner->resume(x);
+  }
+}
+
+/// An answer that nobody waits for must not leave open what it opened.
+void loop::decline(const api::response& answer) {
+  if (answer.watch_id != 0) send(with_.api_server.handle(), api::watch_stop{answer.watch_id});
+  if (answer.stream_id != 0 && with_.relay) pass(stream::close{answer.stream_id});
+}
+
+void loop::start_stream(exchange& x) {
+  x.stream_id = x.answer.stream_id;
+  stream_port& far_end = *this;
+  x.tunnel = std::make_unique<upgraded>(x.upgrade, x.target, x.stream_id, far_end);
+  streams_[x.stream_id] = &x;
+  add<std::int64_t>(counts().streams_open, 1);
+}
+
+void loop::end_stream(exchange& x) {
+  if (x.stream_id == 0 || streams_.erase(x.stream_id) == 0) return;
+  add<std::int64_t>(counts().streams_open, -1);
+  x.tunnel.reset();
+}
+
+/// The exchange of a session, or of one of its connections.
+exchange* loop::stream_of(std::uint64_t id) {
+  auto found = streams_.find(id >> stream::connection_bits << stream::connection_bits);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+void loop::on_relay_gone() {
+  for (auto& [id, x] : streams_) {
+    x->tunnel->speaker().on_closed(
+        {id, {container::fault::unavailable, "the stream was cut off by a failure inside the server"}});
+    x->owner->resume(*x);
   }
 }
 
@@ -191,6 +226,8 @@ void loop::start_watch(exchange& x) {
   head.format = x.answer.format;
   head.table_options = x.answer.table_options;
   auto source = std::make_unique<watch_source>(std::move(head), &with_.renderer);
+  if (x.answer.format == api::watch_format::raw && with_.relay)
+    source->on_raw_taken([this, id = x.watch_id] { send(with_.relay.handle(), stream::log_taken{id}); });
   x.watch = source.get();
   x.body.set_source(std::move(source));
   watches_[x.watch_id] = &x;
@@ -243,12 +280,14 @@ void loop::on_delivery(const api::watch_delivery& delivery) {
 void loop::release(exchange& x) {
   x.owner = nullptr;
   stop_watch(x);
+  end_stream(x);
   // An unanswered one keeps its place: the api_server is still at work for it.
   if (!x.forwarded) exchanges_.erase(x.id);
 }
 
 void loop::on_api_server_gone() {
   std::vector<exchange*> open;
+  open.reserve(watches_.size());
   for (auto& [id, x] : watches_) open.push_back(x);
   for (auto* x : open) {
     stop_watch(*x);

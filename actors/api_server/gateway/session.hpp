@@ -40,6 +40,8 @@ class session {
   virtual bool finished() const = 0;
   /// Whether the client may still be sending what nobody will read: closing at once could then destroy the answer.
   virtual bool leaves_input_unread() const = 0;
+  /// Whether a client may take as long as it likes over what it was sent: a person may be reading.
+  virtual bool is_patient() const = 0;
   /// Called now and then to judge deadlines.
   virtual void tick(std::uint64_t now_us) = 0;
 };

@@ -218,6 +218,7 @@ void watch_source::refill(body_stream& into) {
     auto bytes = next_of(front);
     if (!bytes.empty()) return into.append(piece(std::move(bytes)));
     backlog_ -= front.counted;
+    if (raw_taken_ && !front.text.empty()) raw_taken_();
     waiting_.pop_front();
     next_part_ = 0;
   }

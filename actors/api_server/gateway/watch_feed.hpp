@@ -69,6 +69,8 @@ class watch_source final : public body_source {
   void push_rendered(framed_batch::events_ptr events, std::uint64_t now_ms);
   /// Adds bytes as they are (watch_format::raw).
   void push_raw(shared_bytes bytes);
+  /// Called whenever one of the pieces given to push_raw has been taken.
+  void on_raw_taken(std::function<void()> run) { raw_taken_ = std::move(run); }
   /// Ends the watch, with an ERROR event when the status is an error and events are what it carries.
   void finish(const status& error);
 
@@ -93,6 +95,7 @@ class watch_source final : public body_source {
   bool initial_ = true;
   bool started_ = false;  // something was pushed
   std::deque<entry> waiting_;
+  std::function<void()> raw_taken_;
   std::size_t next_part_ = 0;  // part or event of waiting_.front()
   std::size_t backlog_ = 0;
   bool finished_ = false;

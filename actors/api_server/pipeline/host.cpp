@@ -14,10 +14,18 @@ void pending_call::await_suspend(std::coroutine_handle<> by) {
 
 startup_call::startup_call(request_host& host) : pending_call(host, kind::startup) { ready_ = host.started(); }
 
-freshness_call::freshness_call(request_host& host, std::uint16_t wanted_resource, std::uint64_t wanted_revision)
-    : pending_call(host, kind::freshness), resource(wanted_resource), revision(wanted_revision) {
-  auto& slot = host.slots().slot(resource);
-  ready_ = slot.synced.load() && slot.current.load()->revision() >= revision;
+freshness_call::freshness_call(request_host& host, std::uint16_t wanted_resource, std::uint64_t wanted_revision,
+                               bool settles_first)
+    : pending_call(host, kind::freshness),
+      resource(wanted_resource),
+      revision(wanted_revision),
+      settles(settles_first) {
+  ready_ = !settles && reached();
+}
+
+bool freshness_call::reached() const {
+  auto& slot = host_->slots().slot(resource);
+  return slot.synced.load() && slot.current.load()->revision() >= revision;
 }
 
 }  // namespace troupe::api

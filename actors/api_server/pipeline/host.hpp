@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 #include "actors/api_server/access/access.hpp"
 #include "actors/api_server/cacher/slots.hpp"
@@ -24,7 +25,7 @@ class request_host;
 /// awaited.
 class pending_call {
  public:
-  enum class kind : std::uint8_t { transaction, read, freshness, startup };
+  enum class kind : std::uint8_t { transaction, read, control, freshness, startup };
   pending_call(request_host& host, kind what) : host_(&host), what_(what) {}
   virtual ~pending_call();
   pending_call(const pending_call&) = delete;
@@ -65,13 +66,27 @@ class read_call final : public pending_call {
   store::range_reply reply;
 };
 
-/// co_await gives the status: ok once the resource's snapshot has the revision, 504 when it took too long.
+/// co_await gives store::ack: of a compaction, a sync, or a question about a lease.
+class control_call final : public pending_call {
+ public:
+  using order_type = std::variant<store::compact, store::sync, store::lease>;
+  control_call(request_host& host, order_type what) : pending_call(host, kind::control), order(std::move(what)) {}
+  store::ack await_resume() { return std::move(reply); }
+  order_type order;
+  store::ack reply;
+};
+
+/// co_await gives the status: ok once the resource's snapshot has the revision, 504 when it took too long. With
+/// `settles` the revision is found out first: that of the store at the time of the call, whoever writes to it.
 class freshness_call final : public pending_call {
  public:
-  freshness_call(request_host& host, std::uint16_t resource, std::uint64_t revision);
+  freshness_call(request_host& host, std::uint16_t resource, std::uint64_t revision, bool settles = false);
+  /// Whether the snapshot has the revision.
+  bool reached() const;
   status await_resume() { return std::move(outcome); }
   std::uint16_t resource;
   std::uint64_t revision;
+  bool settles;  // the store has not told yet where it stands
   status outcome;
 };
 
@@ -104,7 +119,7 @@ class request_host {
   /// An id for a watch of the resource, unique in the process.
   virtual std::uint64_t new_watch_id(std::uint16_t resource) = 0;
 
-  /// Hands a pods/log request to the pod's node, which then answers it. False when the node is out of reach.
+  /// Hands a request for a pod's log or a stream to the pod's node, which then answers it. False when the node is out of reach.
   virtual bool delegate(request_context& context, const object_ptr& pod, const std::string& container) = 0;
   /// The request has got so far; for traces.
   virtual void mark(const char*) {}
@@ -114,8 +129,12 @@ class request_host {
   // -- awaitables; bind them to locals
   transaction_call transact(store::txn order) { return transaction_call(*this, std::move(order)); }
   read_call read(store::range order) { return read_call(*this, std::move(order)); }
-  /// The resource's snapshot as of now: everything acknowledged before the call is in it.
-  freshness_call fresh(std::uint16_t resource) { return {*this, resource, slots().now(resource).needed}; }
+  control_call control(control_call::order_type order) { return control_call(*this, std::move(order)); }
+  /// The resource's snapshot as of now: everything acknowledged before the call is in it, also what other api_servers
+  /// acknowledged.
+  freshness_call fresh(std::uint16_t resource) {
+    return {*this, resource, slots().now(resource).needed, slots().shared_store};
+  }
   freshness_call at_least(std::uint16_t resource, std::uint64_t revision) { return {*this, resource, revision}; }
 
   startup_call startup() { return startup_call(*this); }

@@ -12,16 +12,10 @@ namespace troupe::api {
 
 namespace {
 
-std::string in_quotes(std::string_view text) {
-  std::string out;
-  append_json_string(out, text);
-  return out;
-}
-
 status read_integer(std::string_view text, std::int64_t& out) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   if (error == std::errc() && end == text.data() + text.size()) return {};
-  return bad_request("strconv.ParseInt: parsing " + in_quotes(text) + ": invalid syntax");
+  return bad_request("strconv.ParseInt: parsing " + json_string(text) + ": invalid syntax");
 }
 
 /// As apimachinery reads query booleans: absent value, anything but "false" and "0" is true.
@@ -148,7 +142,7 @@ status check_watch_options(const query_options& o) {
   if (!match || o.match != version_match::not_older_than)
     return match && !match->empty()
                ? invalid_options("ListOptions", "FieldValueNotSupported", "resourceVersionMatch",
-                                 "Unsupported value: " + in_quotes(*match) + ": supported values: \"NotOlderThan\"")
+                                 "Unsupported value: " + json_string(*match) + ": supported values: \"NotOlderThan\"")
                : forbidden_option("resourceVersionMatch",
                                   "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
   if (!o.continue_token.empty()) return forbidden_option("continue", "sendInitialEvents is forbidden with continue");
@@ -167,7 +161,7 @@ status check_plain_list_options(const query_options& o) {
   if (o.match == version_match::unset)
     return invalid_options(
         "ListOptions", "FieldValueNotSupported", "resourceVersionMatch",
-        "Unsupported value: " + in_quotes(*match) + ": supported values: \"Exact\", \"NotOlderThan\"");
+        "Unsupported value: " + json_string(*match) + ": supported values: \"Exact\", \"NotOlderThan\"");
   if (o.match == version_match::exact && *o.resource_version == "0")
     return forbidden_option("resourceVersionMatch",
                             "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
@@ -214,14 +208,14 @@ status check_write_options(const request_context& context) {
                                                                  : "DeleteOptions";
   if (auto* dry = raw_option(o, "dryRun"); dry && *dry != "All" && !dry->empty())
     return invalid_options(kind, "FieldValueNotSupported", "dryRun",
-                           "Unsupported value: [" + in_quotes(*dry) + "]: supported values: \"All\"");
+                           "Unsupported value: [" + json_string(*dry) + "]: supported values: \"All\"");
   if (o.field_manager.size() > 128)
     return invalid_options(kind, "FieldValueTooLong", "fieldManager", "Too long: may not be more than 128 bytes");
   if (auto* level = raw_option(o, "fieldValidation");
       level && !level->empty() && *level != "Strict" && *level != "Warn" && *level != "Ignore")
     return invalid_options(
         kind, "FieldValueNotSupported", "fieldValidation",
-        "Unsupported value: " + in_quotes(*level) + ": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"");
+        "Unsupported value: " + json_string(*level) + ": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"");
   return {};
 }
 
@@ -229,8 +223,8 @@ namespace {
 status check_revision(const query_options& o, std::string_view kind) {
   if (!o.resource_version || is_revision(*o.resource_version)) return {};
   return invalid_options(kind, "FieldValueInvalid", "resourceVersion",
-                         "Invalid value: " + in_quotes(*o.resource_version) + ": strconv.ParseUint: parsing " +
-                             in_quotes(*o.resource_version) + ": invalid syntax");
+                         "Invalid value: " + json_string(*o.resource_version) + ": strconv.ParseUint: parsing " +
+                             json_string(*o.resource_version) + ": invalid syntax");
 }
 }  // namespace
 

@@ -1,5 +1,6 @@
 // The pipeline's head: who asks, may they, and what kind of path it is.
 #include "actors/api_server/pipeline/respond.hpp"
+#include "actors/api_server/pipeline/store_paths.hpp"
 #include "actors/api_server/pipeline/target.hpp"
 #include "actors/api_server/pipeline/worker.hpp"
 #include "actors/api_server/registry/flows.hpp"
@@ -89,6 +90,11 @@ task<result<api::response>> worker::serve(frame& f) {
   if (auto no = authorise(judge_, context); !no.ok()) co_return no;
   mark("authorised");
   if (!parsed.error.ok()) co_return parsed.error;
+  if (is_store_path(context.path)) {
+    auto asking = answer_store_path(*this, f.incoming, context);
+    result<api::response> answer = co_await asking;
+    co_return std::move(answer);
+  }
   if (context.resource == schema::no_index) co_return answer_path(f);
   auto handling = handle_resource(*this, f.incoming, context);
   result<api::response> answer = co_await handling;

@@ -18,12 +18,13 @@
 
 namespace troupe::api {
 
-/// A request that only the pod's node can answer (pods/log). Whoever takes it answers `client` with a response of `id`;
-/// a followed log goes on as watch_delivery with watch_batch::raw.
+/// A request that only the pod's node can answer (pods/log, exec, attach, portforward). Whoever takes it answers
+/// `client` with a response of `id`; a log goes on as watch_delivery with watch_batch::raw, the others as the messages
+/// of messages/streams.hpp.
 struct node_request {
   std::uint64_t id = 0;
   api::client_actor client;
-  std::string subresource;  // "log"
+  std::string subresource;  // "log", "exec", "attach", "portforward"
   std::string node_name;
   object_ptr pod;
   std::string container;                                     // resolved: the only one, where none was named
@@ -32,7 +33,7 @@ struct node_request {
 };
 /// Takes the request; false when the node is out of reach (503 then). Called by workers, several at a time.
 using node_proxy = std::function<bool(node_request)>;
-/// A stream that a node_proxy began (watch ids whose lower 16 bits are all set) has lost its reader.
+/// A log that a node_proxy began (watch ids whose lower 16 bits are all set) has lost its reader.
 using stream_stopper = std::function<void(std::uint64_t watch_id)>;
 
 /// Answers non-resource paths that are not the api_server's own (/metrics, /debug/...), after authorisation; nothing

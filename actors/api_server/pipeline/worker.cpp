@@ -12,6 +12,7 @@ namespace troupe::api {
 namespace {
 constexpr std::uint64_t sweep_token = 1;
 constexpr std::uint64_t freshness_limit_ms = 3'000;  // as Kubernetes waits for a version to arrive
+constexpr std::uint64_t shared_limit_ms = 13'000;    // and a cluster of stores may have to elect its leader first
 constexpr std::uint64_t store_limit_ms = 34'000;
 }  // namespace
 
@@ -24,10 +25,10 @@ worker::behavior_type worker::make_behavior() {
           [this](const watch_stop& m) { on_watch_stop(m); },
           [this](const store::txn_reply& m) { on_reply<transaction_call>(m); },
           [this](const store::range_reply& m) { on_reply<read_call>(m); },
-          [this](const store::ack&) {},  // of lease grants; one that failed shows in the transaction
+          [this](const store::ack& m) { on_ack(m); },
           [this](const cacher::reached& m) {
             auto found = pending_.find(m.id);
-            if (found != pending_.end()) resume(*found->second);
+            if (found != pending_.end()) go_on(*found->second);
           },
           [this](const timer_due&) { on_sweep(); }};
 }
@@ -112,7 +113,7 @@ void worker::record(const frame& f, const api::response& answer) {
   recorder()->add(made);
 }
 
-void worker::resume(pending_call& call) {
+void worker::go_on(pending_call& call) {
   auto found = frames_.find(call.frame);
   if (found == frames_.end()) return;
   current_ = found->second.get();
@@ -133,15 +134,15 @@ void worker::on_reply(const Reply& reply) {
   auto& call = static_cast<Call&>(*found->second);
   call.reply = reply;
   if constexpr (std::is_same_v<Call, transaction_call>) note_commit(call);
-  resume(call);
+  go_on(call);
 }
 
 void worker::begin(pending_call& call) {
   call.id = next_id_++;
   call.frame = current_->id;
-  bool store_call = call.what() == pending_call::kind::transaction || call.what() == pending_call::kind::read;
-  bool startup = call.what() == pending_call::kind::startup;
-  call.deadline_ms = steady_ms() + (store_call || startup ? store_limit_ms : freshness_limit_ms);
+  bool freshness = call.what() == pending_call::kind::freshness;
+  auto freshness_limit = slots().shared_store ? shared_limit_ms : freshness_limit_ms;
+  call.deadline_ms = steady_ms() + (freshness ? freshness_limit : store_limit_ms);
   pending_.emplace(call.id, &call);
   send_order(call);
   arm_sweep();
@@ -173,8 +174,17 @@ void worker::send_order(pending_call& call) {
       send_to(options_.shared->store.handle(), order);
       return;
     }
+    case pending_call::kind::control: {
+      auto send = [&](auto& order) {
+        order.id = call.id;
+        send_to(options_.shared->store.handle(), order);
+      };
+      std::visit(send, static_cast<control_call&>(call).order);
+      return;
+    }
     case pending_call::kind::freshness: {
       auto& wanted = static_cast<freshness_call&>(call);
+      if (wanted.settles) return send_to(options_.shared->store.handle(), store::sync{call.id});
       auto resource = schema::resources()[wanted.resource].storage;
       send_to(options_.shared->cachers[resource].handle(), cacher::wait_for{call.id, wanted.revision});
       return;
@@ -191,7 +201,20 @@ void worker::on_store(const supervision::ref_changed& change) {
   if (same) return;
   // Whether the store before did it is unknown; doing it twice is found out by the compares (registry/change.cpp).
   for (auto& [id, call] : pending_)
-    if (call->what() != pending_call::kind::freshness) send_order(*call);
+    if (call->what() != pending_call::kind::freshness || static_cast<freshness_call*>(call)->settles) send_order(*call);
+}
+
+void worker::on_ack(const store::ack& reply) {
+  if (reply.lease_id == lease_ && !reply.error.ok()) lease_ = 0;
+  auto found = pending_.find(reply.id);
+  if (found == pending_.end()) return;  // of a lease grant; one that failed shows in the transaction
+  if (found->second->what() == pending_call::kind::control) return on_reply<control_call>(reply);
+  auto& wanted = static_cast<freshness_call&>(*found->second);
+  wanted.settles = false;
+  wanted.outcome = reply.error;
+  wanted.revision = std::max(wanted.revision, slots().now(wanted.resource).needed);
+  if (!reply.error.ok() || wanted.reached()) return go_on(wanted);
+  send_order(wanted);
 }
 
 void worker::arm_sweep() {
@@ -204,6 +227,7 @@ void worker::on_sweep() {
   sweeping_ = false;
   auto now = steady_ms();
   std::vector<std::uint64_t> ids;
+  ids.reserve(pending_.size());
   for (auto& [id, call] : pending_) ids.push_back(id);
   std::sort(ids.begin(), ids.end());
   for (auto id : ids) {
@@ -215,26 +239,30 @@ void worker::on_sweep() {
       if (!late && !started()) continue;
       if (!started())
         static_cast<startup_call&>(call).outcome = make_status(reason::service_unavailable, "the server is starting");
-      resume(call);
+      go_on(call);
     } else if (call.what() == pending_call::kind::freshness) {
       auto& wanted = static_cast<freshness_call&>(call);
-      auto& slot = slots().slot(wanted.resource);
-      bool there = slot.synced.load() && slot.current.load()->revision() >= wanted.revision;
+      bool there = !wanted.settles && wanted.reached();
       if (!there && !late) continue;
-      if (!there) {
+      if (wanted.settles) {
+        wanted.outcome = make_status(reason::server_timeout, "the store did not answer in time");
+      } else if (!there) {
+        auto& slot = slots().slot(wanted.resource);
         wanted.outcome =
             make_status(reason::timeout, "Too large resource version: " + std::to_string(wanted.revision) +
                                              ", current: " + std::to_string(slot.current.load()->revision()));
         wanted.outcome.retry_after_seconds = 1;
       }
-      resume(call);
+      go_on(call);
     } else if (late) {
       auto error = make_status(reason::server_timeout, "the store did not answer in time");
       if (call.what() == pending_call::kind::transaction)
         static_cast<transaction_call&>(call).reply.error = error;
+      else if (call.what() == pending_call::kind::control)
+        static_cast<control_call&>(call).reply.error = error;
       else
         static_cast<read_call&>(call).reply.error = error;
-      resume(call);
+      go_on(call);
     }
   }
   if (!pending_.empty()) arm_sweep();

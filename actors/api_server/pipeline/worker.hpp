@@ -57,8 +57,9 @@ class worker final : public runtime::component<worker_actor>, private request_ho
   void on_store(const supervision::ref_changed& change);
   template <class Call, class Reply>
   void on_reply(const Reply& reply);
+  void on_ack(const store::ack& reply);
   void on_sweep();
-  void resume(pending_call& call);
+  void go_on(pending_call& call);
   void finish(frame& f);
   void record(const frame& f, const api::response& answer);
   void note_commit(transaction_call& call);

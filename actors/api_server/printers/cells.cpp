@@ -9,24 +9,6 @@ inline namespace printing_detail {
 
 namespace {
 
-/// Days since 1970-01-01 of a date of the Gregorian calendar (Howard Hinnant's method).
-std::int64_t days_from_civil(std::int64_t y, std::int64_t m, std::int64_t d) {
-  y -= m <= 2;
-  std::int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-  std::int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-  return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-bool digits(std::string_view text, std::size_t at, std::size_t count, std::int64_t& out) {
-  out = 0;
-  if (at + count > text.size()) return false;
-  for (char c : text.substr(at, count)) {
-    if (c < '0' || c > '9') return false;
-    out = out * 10 + (c - '0');
-  }
-  return true;
-}
-
 std::string with_rest(std::int64_t big, char big_unit, std::int64_t rest, char rest_unit) {
   std::string out = std::to_string(big) + big_unit;
   return rest == 0 ? out : out + std::to_string(rest) + rest_unit;
@@ -74,8 +56,8 @@ table_row& table_row::age(const node* time) { return text(since(time)); }
 table_row& table_row::name_of(const node& object) { return text(text_at(object, "metadata", "name")); }
 
 std::string table_row::since(const node* time) const {
-  std::int64_t then = 0;
-  return read_time(text_at(time), then) ? human_duration(now_ms_ - then) : "<unknown>";
+  const auto then = schema::time_ms(text_at(time));
+  return then ? human_duration(now_ms_ - *then) : "<unknown>";
 }
 
 std::string human_duration(std::int64_t milliseconds) {
@@ -91,25 +73,6 @@ std::string human_duration(std::int64_t milliseconds) {
   if (hours < 24 * 365 * 2) return one(days, 'd');
   if (hours < 24 * 365 * 8) return with_rest(days / 365, 'y', days % 365, 'd');
   return one(days / 365, 'y');
-}
-
-bool read_time(std::string_view text, std::int64_t& milliseconds) {
-  std::int64_t y, mo, d, h, mi, s;
-  if (!digits(text, 0, 4, y) || !digits(text, 5, 2, mo) || !digits(text, 8, 2, d) || !digits(text, 11, 2, h) ||
-      !digits(text, 14, 2, mi) || !digits(text, 17, 2, s))
-    return false;
-  milliseconds = (((days_from_civil(y, mo, d) * 24 + h) * 60 + mi) * 60 + s) * 1000;
-  std::size_t at = 19;
-  if (at < text.size() && text[at] == '.') {
-    std::int64_t scale = 100, digit;
-    for (++at; digits(text, at, 1, digit); ++at, scale /= 10) milliseconds += digit * scale;
-  }
-  if (at < text.size() && (text[at] == '+' || text[at] == '-')) {
-    std::int64_t zone_h, zone_m;
-    if (!digits(text, at + 1, 2, zone_h) || !digits(text, at + 4, 2, zone_m)) return false;
-    milliseconds += (text[at] == '+' ? -1 : 1) * (zone_h * 60 + zone_m) * 60000;
-  }
-  return true;
 }
 
 std::string_view text_at(const node* at) { return at ? at->string() : std::string_view(); }

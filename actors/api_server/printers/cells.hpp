@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "messages/document.hpp"
+#include "messages/schema/scalars.hpp"
 
 namespace troupe::api {
 inline namespace printing_detail {
@@ -40,8 +41,6 @@ class table_row {
 
 /// 90s -> "90s", 150 min -> "150m", 26 h -> "26h": the rough durations of kubectl's AGE.
 std::string human_duration(std::int64_t milliseconds);
-/// Milliseconds since 1970 of an RFC 3339 time (also with a fraction); false for anything else.
-bool read_time(std::string_view text, std::int64_t& milliseconds);
 
 /// The node's text; "" for null pointers and other types.
 std::string_view text_at(const node* at);

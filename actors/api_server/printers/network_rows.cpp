@@ -45,7 +45,7 @@ std::string host_port(std::string_view host, std::int64_t port) {
   return (v6 ? "[" + std::string(host) + "]" : std::string(host)) + ":" + std::to_string(port);
 }
 
-std::string unset_if_empty(std::string text) { return text.empty() ? "<unset>" : text; }
+std::string_view unset_if_empty(std::string_view text) { return text.empty() ? "<unset>" : text; }
 
 std::string ingress_hosts(const node& ingress) {
   std::vector<std::string> hosts;
@@ -58,7 +58,7 @@ std::string ingress_hosts(const node& ingress) {
 
 void print_service(table_row& out, const node& service) {
   const node* addresses = service.find("spec", "clusterIPs");
-  std::string_view address = addresses && addresses->size() ? addresses->element(0).string() : "<none>";
+  std::string_view address = addresses && !addresses->empty() ? addresses->element(0).string() : "<none>";
   out.name_of(service).text(text_at(service, "spec", "type")).text(address).text(external_ip(service));
   out.text(service_ports(service)).age_of(service).text(labels_text(service.find("spec", "selector")));
 }

@@ -119,11 +119,12 @@ std::string readiness_gates(const node& pod) {
 void print_pod(table_row& out, const node& pod) {
   pod_summary sum = summarize(pod);
   std::string restarts = std::to_string(sum.restarts);
-  std::int64_t last = 0;
-  if (sum.restarts && read_time(sum.last_restart, last))
-    restarts += " (" + human_duration(out.now_ms() - last) + " ago)";
+  if (sum.restarts)
+    if (const auto last = schema::time_ms(sum.last_restart))
+      restarts += " (" + human_duration(out.now_ms() - *last) + " ago)";
   const node* addresses = pod.find("status", "podIPs");
-  std::string_view address = addresses && addresses->size() ? text_at(addresses->element(0), "ip") : std::string_view();
+  std::string_view address =
+      addresses && !addresses->empty() ? text_at(addresses->element(0), "ip") : std::string_view();
   out.name_of(pod).text(std::to_string(sum.ready) + "/" + std::to_string(sum.total)).text(sum.reason).text(restarts);
   out.age_of(pod).text(or_else(address, "<none>")).text(or_else(text_at(pod, "spec", "nodeName"), "<none>"));
   out.text(or_else(text_at(pod, "status", "nominatedNodeName"), "<none>")).text(readiness_gates(pod));

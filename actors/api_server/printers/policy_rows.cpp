@@ -20,7 +20,7 @@ std::string subjects_of(const node& binding, std::string_view kind) {
 
 std::string percent(const node* value) { return is_set(value) ? scalar_text(value) + "%" : std::string(); }
 
-std::string or_unknown(std::string text) { return text.empty() ? "<unknown>" : text; }
+std::string or_unknown(const std::string& text) { return text.empty() ? "<unknown>" : text; }
 
 /// The part of a metric's spec or status that its type names ("resource", "containerResource", ...).
 const node* metric_part(const node& metric) {

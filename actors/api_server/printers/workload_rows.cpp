@@ -15,10 +15,9 @@ std::string job_completions(const node& job) {
 }
 
 std::string job_duration(const table_row& out, const node& job) {
-  std::int64_t begin = 0, end = 0;
-  if (!read_time(text_at(job, "status", "startTime"), begin)) return {};
-  if (!read_time(text_at(job, "status", "completionTime"), end)) end = out.now_ms();
-  return human_duration(end - begin);
+  const auto begin = schema::time_ms(text_at(job, "status", "startTime"));
+  const auto end = schema::time_ms(text_at(job, "status", "completionTime"));
+  return begin ? human_duration(end.value_or(out.now_ms()) - *begin) : std::string();
 }
 
 std::string_view job_status(const node& job) {

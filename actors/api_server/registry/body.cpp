@@ -15,12 +15,6 @@ std::string_view media_type(std::string_view content_type) {
   return type;
 }
 
-std::string in_quotes(std::string_view text) {
-  std::string out;
-  append_json_string(out, text);
-  return out;
-}
-
 /// The start of a body as decode errors show it: text for JSON, hexadecimal for anything else.
 std::string summary(std::string_view body) {
   constexpr std::size_t most = 30;
@@ -74,11 +68,11 @@ status check_kind(document& doc, const expected_object& what) {
       return bad_request("the API version in the data (" + std::string(version) +
                          ") does not match the expected API version (" + expected + ")");
     auto why = schema::find_kind(group, bare, kind) == schema::no_index
-                   ? "no kind " + in_quotes(kind) + " is registered for version " + in_quotes(version) +
+                   ? "no kind " + json_string(kind) + " is registered for version " + json_string(version) +
                          " in scheme \"pkg/api/legacyscheme/scheme.go:30\""
                    : "converting (" + std::string(bare) + "." + std::string(kind) + ") to (" +
                          std::string(what.version) + "." + std::string(what.kind) + "): unknown conversion";
-    return bad_request(std::string(kind) + " in version " + in_quotes(bare) + " cannot be handled as a " +
+    return bad_request(std::string(kind) + " in version " + json_string(bare) + " cannot be handled as a " +
                        std::string(what.kind) + ": " + why);
   }
   doc.set(root, "kind", what.kind);
@@ -128,8 +122,8 @@ status accept_object(document& doc, const expected_object& what, request_context
   schema::conform_report found;
   if (auto wrong = schema::conform(doc, doc.root(), what.type, found); !wrong.ok()) return wrong;
   if (strict_failure(found, context))
-    return bad_request(std::string(what.kind) + " in version " + in_quotes(what.version) + " cannot be handled as a " +
-                       std::string(what.kind) + ": " + strict_text(found));
+    return bad_request(std::string(what.kind) + " in version " + json_string(what.version) +
+                       " cannot be handled as a " + std::string(what.kind) + ": " + strict_text(found));
   warn_all(found, context);
   default_object(doc, doc.root(), what.type);
   return {};
@@ -142,11 +136,12 @@ status accept_patched(document& doc, const expected_object& what, request_contex
     // The error of a value of the wrong type is that of the patched object, not of a body.
     auto colon = wrong.message.find(": ");
     auto text = colon == std::string::npos ? wrong.message : wrong.message.substr(colon + 2);
-    return invalid("", "", "", {{"FieldValueInvalid", "Invalid value: " + in_quotes(patch) + ": " + text, "patch"}});
+    return invalid("", "", "", {{"FieldValueInvalid", "Invalid value: " + json_string(patch) + ": " + text, "patch"}});
   }
   if (strict_failure(found, context))
-    return invalid("", "", "",
-                   {{"FieldValueInvalid", "Invalid value: " + in_quotes(patch) + ": " + strict_text(found), "patch"}});
+    return invalid(
+        "", "", "",
+        {{"FieldValueInvalid", "Invalid value: " + json_string(patch) + ": " + strict_text(found), "patch"}});
   warn_all(found, context);
   default_object(doc, doc.root(), what.type);
   return {};

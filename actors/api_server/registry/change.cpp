@@ -34,17 +34,21 @@ const store::key_value* find_key(const std::vector<store::key_value>& found, con
   return at == found.end() ? nullptr : &*at;
 }
 
-/// What a finished transaction means.
-struct verdict {
+}  // namespace
+
+/// What a finished transaction means. Not anonymous: coroutines hold it.
+struct txn_verdict {
   bool done = false;
   changed_object result;
   object_ptr current;  // to decide on next; null: gone
   std::vector<std::string> taken;
 };
 
-verdict judge(const object_place& where, const std::string& key, const object_ptr& current, const change_plan& plan,
-              const shared_bytes& value, const store::txn_reply& reply) {
-  verdict out;
+namespace {
+
+txn_verdict judge(const object_place& where, const std::string& key, const object_ptr& current, const change_plan& plan,
+                  const shared_bytes& value, const store::txn_reply& reply) {
+  txn_verdict out;
   auto* now = find_key(reply.found, key);
   // After a restart of the store an order may arrive twice; the second finds the first's work.
   bool ours_already = !reply.succeeded && plan.what == change_plan::kind::write && now && now->value == value;
@@ -107,9 +111,14 @@ status store_failure(const status& error) {
 }
 
 task<bool> refresh(request_host& host, const request_view& view) {
+  if (host.slots().shared_store) {
+    auto asking = host.control(store::sync{});
+    store::ack settled = co_await asking;
+    if (!settled.error.ok()) co_return false;
+  }
   auto behind = view.behind();
   for (auto resource : behind) {
-    auto waiting = host.fresh(resource);
+    auto waiting = host.at_least(resource, host.slots().now(resource).needed);
     status outcome = co_await waiting;
     if (!outcome.ok()) co_return false;
   }

@@ -23,7 +23,9 @@ bool shows_deleted(const schema::resource& row) {
   return row.group.empty() && std::find(std::begin(plurals), std::end(plurals), row.plural) != std::end(plurals);
 }
 
-/// The deletion of a collection, shared by the lanes that work on it.
+}  // namespace
+
+/// The deletion of a collection, shared by the lanes that work on it. Not anonymous: coroutines hold it.
 struct collection_deletion {
   request_host& host;
   const request& incoming;
@@ -37,6 +39,8 @@ struct collection_deletion {
 
   bool more() const { return next < chosen.size() && problem.ok() && !thrown; }
 };
+
+namespace {
 
 /// Deletes one object after the other while there are any.
 task<status> delete_lane(collection_deletion& all, gate& end) {
@@ -71,7 +75,7 @@ answer_task delete_object(request_host& host, const request& incoming, request_c
   auto deleting = delete_one(host, incoming, context, context.namespace_name, context.name, *options);
   result<deleted_object> done = co_await deleting;
   if (!done) co_return done.error();
-  std::uint16_t code = !done->gone && options->orphan_dependents && !*options->orphan_dependents ? 202 : 200;
+  std::uint16_t code = !done->gone && options->orphan_dependents == false ? 202 : 200;
   if (done->gone && !shows_deleted(context.info())) {
     auto out = answer_success(context, code, context.name, done->shown->uid);
     out.object = in_version(done->shown, context.resource);
@@ -99,6 +103,7 @@ answer_task delete_collection(request_host& host, const request& incoming, reque
   all.shown.resize(all.chosen.size());
   gate end(lanes_of_deletion);
   std::vector<task<status>> lanes;
+  lanes.reserve(lanes_of_deletion);
   for (std::size_t i = 0; i < lanes_of_deletion; ++i) lanes.push_back(delete_lane(all, end));
   for (auto& lane : lanes) lane.start();
   co_await end;

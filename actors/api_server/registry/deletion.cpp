@@ -7,6 +7,7 @@
 #include "actors/api_server/registry/draft.hpp"
 #include "actors/api_server/registry/object_text.hpp"
 #include "messages/schema/codec.hpp"
+#include "messages/schema/scalars.hpp"
 
 namespace troupe::api {
 
@@ -82,7 +83,7 @@ void bump(document& doc) {
 }
 
 status wrong_precondition(const schema::resource& row, const object& current, const delete_options& options) {
-  auto refuse = [&](std::string why) { return conflict(row.group, row.kind, current.name, why); };
+  auto refuse = [&](const std::string& why) { return conflict(row.group, row.kind, current.name, why); };
   if (!options.uid.empty() && options.uid != current.uid)
     return refuse("the UID in the precondition (" + options.uid + ") does not match the UID in record (" +
                   std::string(current.uid) + "). The object might have been deleted and then recreated");
@@ -93,7 +94,9 @@ status wrong_precondition(const schema::resource& row, const object& current, co
   return {};
 }
 
-/// One decision of the delete loop.
+}  // namespace
+
+/// One decision of the delete loop. Not anonymous: coroutines hold it.
 class delete_decision {
  public:
   delete_decision(request_host& host, const request& incoming, request_context& context, const delete_options& options)
@@ -207,7 +210,7 @@ class delete_decision {
       if (have == 0) return changed ? write() : change_plan{};
     }
     if (wanted >= have) return changed ? write() : change_plan{};
-    auto begun = parse_time(text_at(metadata, "deletionTimestamp")) - have * 1000;
+    auto begun = schema::time_ms(text_at(metadata, "deletionTimestamp")).value_or(0) - have * 1000;
     auto at = time_text(begun + wanted * 1000);
     doc.set(metadata, "deletionTimestamp", std::string_view(at));
     doc.set(metadata, "deletionGracePeriodSeconds", wanted);
@@ -221,6 +224,8 @@ class delete_decision {
   const schema::resource& row_;
   bool gone_ = false;
 };
+
+namespace {
 
 status check_options(const delete_options& o) {
   auto refuse = [](std::string why, std::string message, std::string field) {

@@ -2,6 +2,7 @@
 #include "actors/api_server/registry/field_set.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::api {
 
@@ -28,7 +29,7 @@ bool element_less(std::string_view a, std::string_view b) {
 }
 
 void drop_empty(field_set& set) {
-  std::erase_if(set.children, [](const auto& c) { return c.second.empty(); });
+  std::erase_if(set.children, [](const auto& c) { return c.below.empty(); });
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ field_set& field_set::child(std::string_view key) {
 
 field_set& field_set::append(std::string_view key, field_set below) {
   if (children.empty()) children.reserve(8);  // most have a few: one allocation instead of four
-  return children.emplace_back(key, std::move(below)).second;
+  return children.emplace_back(key, std::move(below)).below;
 }
 
 const field_set* field_set::find(std::string_view key) const {
@@ -67,11 +68,11 @@ node to_fields_v1(document& doc, const field_set& set) {
   doc.make_object(out);
   if (set.children.empty()) return out;
   if (set.self) doc.make_object(doc.set(out, "."));
-  std::vector<const std::pair<std::string_view, field_set>*> sorted;
+  std::vector<const field_set::child_set*> sorted;
   sorted.reserve(set.children.size());
   for (auto& c : set.children) sorted.push_back(&c);
-  std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return element_less(a->first, b->first); });
-  for (auto* c : sorted) doc.set(out, c->first, to_fields_v1(doc, c->second));
+  std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return element_less(a->key, b->key); });
+  for (auto* c : sorted) doc.set(out, c->key, to_fields_v1(doc, c->below));
   return out;
 }
 

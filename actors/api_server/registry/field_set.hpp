@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "messages/document.hpp"
@@ -13,8 +12,9 @@ namespace troupe::api {
 /// A set of paths. Keys are path elements in FieldsV1 form ("f:spec", "k:{\"name\":\"a\"}", "v:\"x\"") and live in a
 /// document's memory or the schema table.
 struct field_set {
+  struct child_set;
   bool self = false;  // the path up to here is a member
-  std::vector<std::pair<std::string_view, field_set>> children;
+  std::vector<child_set> children;
 
   bool empty() const { return !self && children.empty(); }
   /// The child of that key, made if absent.
@@ -26,6 +26,12 @@ struct field_set {
   void add(const field_set& other);
   /// Removes the other's paths.
   void subtract(const field_set& other);
+};
+
+/// What is below one path element. Not a std::pair: that wants to know all about the type it is a part of.
+struct field_set::child_set {
+  std::string_view key;
+  field_set below;
 };
 
 /// What an update did: paths that appeared or got another value, and paths that went.

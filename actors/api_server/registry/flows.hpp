@@ -30,6 +30,8 @@ answer_task bind_pod(request_host& host, const request& incoming, request_contex
 answer_task evict_pod(request_host& host, const request& incoming, request_context& context);
 /// GET of pods/log: checked here, answered by the pod's node (an answer of code 0 says that it is on its way).
 answer_task read_pod_log(request_host& host, request_context& context);
+/// GET and POST of pods/exec, pods/attach and pods/portforward: likewise.
+answer_task open_pod_stream(request_host& host, const request& incoming, request_context& context);
 /// GET, PUT and PATCH of the scale subresource.
 answer_task get_scale(request_host& host, request_context& context);
 answer_task update_scale(request_host& host, const request& incoming, request_context& context);

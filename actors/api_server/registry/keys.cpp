@@ -10,6 +10,8 @@ namespace troupe::api {
 namespace {
 
 std::string make_prefix(const schema::resource& row) {
+  // pkg/kubeapiserver/default_storage_factory_builder.go, SpecialDefaultResourcePrefixes
+  if (row.plural == "replicationcontrollers") return "/registry/controllers/";
   if (row.plural == "nodes") return "/registry/minions/";
   if (row.plural == "services") return "/registry/services/specs/";
   if (row.plural == "endpoints") return "/registry/services/endpoints/";

@@ -6,19 +6,6 @@
 
 namespace troupe::api {
 
-namespace {
-
-/// Days since 1970-01-01 of a civil date.
-std::int64_t days_of(std::int64_t y, int m, int d) {
-  y -= m <= 2;
-  auto era = (y >= 0 ? y : y - 399) / 400;
-  auto year_of_era = y - era * 400;
-  auto day_of_year = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
-}  // namespace
-
 std::string_view text_at(const node& parent, std::string_view key) {
   auto* value = parent.find(key);
   return value ? value->string() : std::string_view();
@@ -62,13 +49,6 @@ std::string time_text(std::int64_t ms) {
   put(14, rest / 60 % 60, 2);
   put(17, rest % 60, 2);
   return text;
-}
-
-std::int64_t parse_time(std::string_view text) {
-  int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0;
-  std::string copy(text);
-  if (std::sscanf(copy.c_str(), "%d-%d-%dT%d:%d:%d", &y, &mo, &d, &h, &mi, &s) != 6) return -1;
-  return ((days_of(y, mo, d) * 24 + h) * 3600 + mi * 60 + s) * 1000;
 }
 
 bool same_as_stored(const object& current, std::string_view stored) {

@@ -19,19 +19,13 @@ std::uint16_t pods_resource() {
   return index;
 }
 
-std::string in_quotes(std::string_view text) {
-  std::string out;
-  append_json_string(out, text);
-  return out;
-}
-
 status check_binding(const node& binding) {
   std::vector<status_cause> causes;
   auto* target = binding.find("target");
   auto kind = target ? text_at(*target, "kind") : std::string_view();
   if (!kind.empty() && kind != "Node")
     causes.push_back({"FieldValueNotSupported",
-                      "Unsupported value: " + in_quotes(kind) + ": supported values: \"Node\", \"<empty>\"",
+                      "Unsupported value: " + json_string(kind) + ": supported values: \"Node\", \"<empty>\"",
                       "target.kind"});
   if (!target || text_at(*target, "name").empty())
     causes.push_back({"FieldValueRequired", "Required value", "target.name"});
@@ -61,13 +55,13 @@ void set_condition(document& doc, std::string_view type, std::string_view value,
 
 /// Why the pod cannot be bound now, or ok.
 status unbindable(const node& pod, std::string_view name) {
-  auto refuse = [&](std::string why) { return conflict("", "pods/binding", name, why); };
+  auto refuse = [&](const std::string& why) { return conflict("", "pods/binding", name, why); };
   if (pod.find("metadata", "deletionTimestamp"))
     return refuse("pod " + std::string(name) + " is being deleted, cannot be assigned to a host");
   auto* spec = pod.find("spec");
   auto node_name = spec ? text_at(*spec, "nodeName") : std::string_view();
   if (!node_name.empty())
-    return refuse("pod " + std::string(name) + " is already assigned to node " + in_quotes(node_name));
+    return refuse("pod " + std::string(name) + " is already assigned to node " + json_string(node_name));
   auto* gates = spec ? spec->find("schedulingGates") : nullptr;
   if (gates && !gates->empty()) return refuse("pod " + std::string(name) + " has non-empty .spec.schedulingGates");
   return {};

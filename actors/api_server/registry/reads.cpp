@@ -24,26 +24,31 @@ std::uint64_t to_revision(const std::optional<std::string>& text) {
 
 std::uint16_t stored_resource(const request_context& context) { return context.info().storage; }
 
-/// Of a list: what one page is made of.
-struct page {
+}  // namespace
+
+/// Of a list: what one page is made of. Not anonymous: coroutines hold it.
+struct list_page {
   std::vector<object_ptr> items;
   std::uint64_t revision = 0;
   std::string next;  // continue token; empty at the end
   std::int64_t remaining = -1;
 };
 
+namespace {
+
 std::string relative_key(const object& o) {
   return o.namespace_name.empty() ? std::string(o.name) : std::string(o.namespace_name) + "/" + std::string(o.name);
 }
 
 /// Kubernetes counts what remains only where no selector hides some of it.
-void close_page(page& out, const watch_filter& filter, std::uint64_t total_left, const object& last) {
+void close_page(list_page& out, const watch_filter& filter, std::uint64_t total_left, const object& last) {
   out.next = encode_continue({static_cast<std::int64_t>(out.revision), relative_key(last) + '\0'});
   if (filter.labels.empty() && filter.fields.empty()) out.remaining = static_cast<std::int64_t>(total_left);
 }
 
-page page_from_snapshot(const snapshot& from, const watch_filter& filter, std::uint64_t limit, std::uint64_t as_of) {
-  page out;
+list_page page_from_snapshot(const snapshot& from, const watch_filter& filter, std::uint64_t limit,
+                             std::uint64_t as_of) {
+  list_page out;
   out.revision = std::max(as_of, from.revision());
   if (limit == 0 && filter.everything()) out.items.reserve(from.size());
   std::uint64_t left = 0;
@@ -78,13 +83,13 @@ status expired_continue(const continue_point& point) {
 }
 
 /// Reads one page from the store at a revision (0: the newest).
-task<result<page>> page_from_store(request_host& host, const request_context& context, const watch_filter& filter,
-                                   continue_point from) {
+task<result<list_page>> page_from_store(request_host& host, const request_context& context, const watch_filter& filter,
+                                        continue_point from) {
   auto resource = stored_resource(context);
   auto prefix = std::string(storage_prefix(resource));
   if (!filter.namespace_name.empty()) prefix += filter.namespace_name + "/";
   auto limit = context.options.limit;
-  page out;
+  list_page out;
   std::string start = from.start.empty() ? prefix : std::string(storage_prefix(resource)) + from.start;
   for (;;) {
     store::range order;
@@ -126,6 +131,12 @@ task<result<read_point>> wait_until_readable(request_host& host, const request_c
   const auto& version = context.options.resource_version;
   bool any = version && *version == "0";
   auto wanted = any ? 0 : to_revision(version);
+  bool beyond = wanted == 0 || wanted > host.slots().now(resource).as_of;
+  if (host.slots().shared_store && !any && beyond) {
+    auto settling = host.fresh(resource);
+    status outcome = co_await settling;
+    if (!outcome.ok()) co_return outcome;
+  }
   read_point point = host.slots().now(resource);
   if (any) point = {0, 0};
   if (wanted > point.as_of) {
@@ -159,7 +170,7 @@ answer_task list_objects(request_host& host, request_context& context) {
   auto filter = make_filter(context);
   if (!filter) co_return filter.error();
   const auto& options = context.options;
-  page found;
+  list_page found;
   bool exact = options.match == version_match::exact || (options.limit > 0 && options.match == version_match::unset &&
                                                          to_revision(options.resource_version) > 0);
   if (!options.continue_token.empty() || exact) {
@@ -172,7 +183,7 @@ answer_task list_objects(request_host& host, request_context& context) {
       from = std::move(*decoded);
     }
     auto reading = page_from_store(host, context, **filter, from);
-    result<page> read = co_await reading;
+    result<list_page> read = co_await reading;
     if (!read && read.error().why == reason::gone && !options.continue_token.empty()) {
       auto expired = expired_continue(from);
       expired.uid.clear();

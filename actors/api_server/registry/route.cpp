@@ -19,6 +19,8 @@ bool holds_object(std::string_view sub) {
 /// What only a kubelet could carry out, and ours does not yet.
 bool needs_kubelet(std::string_view sub) { return sub == "ephemeralcontainers" || sub == "resize"; }
 
+bool is_stream(std::string_view sub) { return sub == "exec" || sub == "attach" || sub == "portforward"; }
+
 answer_task refuse(status why) { co_return why; }
 
 answer_task handle_subresource(request_host& host, const request& incoming, request_context& context) {
@@ -29,6 +31,7 @@ answer_task handle_subresource(request_host& host, const request& incoming, requ
   if (sub == "scale") return write ? update_scale(host, incoming, context) : get_scale(host, context);
   if (sub == "binding") return bind_pod(host, incoming, context);
   if (sub == "log") return read_pod_log(host, context);
+  if (is_stream(sub) && context.plural() == "pods") return open_pod_stream(host, incoming, context);
   if (sub == "eviction") return evict_pod(host, incoming, context);
   return refuse(not_built(context));
 }

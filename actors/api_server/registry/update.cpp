@@ -63,7 +63,9 @@ result<document> decode_current(const object_ptr& current, const request_context
   return parsed;
 }
 
-/// One decision of the update loop.
+}  // namespace
+
+/// One decision of the update loop. Not anonymous: coroutines hold it.
 class update_decision {
  public:
   update_decision(request_host& host, const request& incoming, request_context& context)
@@ -132,6 +134,8 @@ class update_decision {
   bool created_ = false;
   std::string stored_;
 };
+
+namespace {
 
 /// The written object as the answer; of a dry run the object as it would be.
 response answer_update(const request_context& context, const update_decision& decision, const changed_object& done) {

@@ -1,4 +1,5 @@
 // WATCH: checks options, waits until the cacher is as new as it must be, and hands the watch over.
+#include <algorithm>
 #include <charconv>
 
 #include "actors/api_server/pipeline/options.hpp"
@@ -31,6 +32,26 @@ cacher::open_watch make_order(const query_options& options) {
   return order;
 }
 
+/// The cacher must be as new as the watch's start, else the watch would hear again of what its client has seen; a watch
+/// without a version starts no earlier than now.
+task<status> wait_for_start(request_host& host, std::uint16_t resource, cacher::open_watch& order) {
+  bool resumes = order.start == cacher::watch_start::after_revision;
+  if (host.slots().shared_store && (!resumes || order.revision > host.slots().now(resource).as_of)) {
+    auto settling = host.fresh(resource);
+    status outcome = co_await settling;
+    if (!outcome.ok()) co_return outcome;
+  }
+  auto point = host.slots().now(resource);
+  bool known = order.revision <= point.as_of;
+  if (resumes && !known) co_return status();  // of a future, or of another store: there is nothing to repeat
+  auto needed = known ? point.needed : order.revision;
+  auto waiting = host.at_least(resource, resumes ? std::min(needed, order.revision) : needed);
+  status outcome = co_await waiting;
+  // Nothing of the resource happened between the snapshot and this revision: the end mark may name it.
+  if (outcome.ok() && !resumes && known) order.revision = point.as_of;
+  co_return outcome;
+}
+
 }  // namespace
 
 answer_task watch_objects(request_host& host, request_context& context, const request&) {
@@ -39,19 +60,10 @@ answer_task watch_objects(request_host& host, request_context& context, const re
   if (!filter) co_return filter.error();
   auto order = make_order(context.options);
   bool any = context.options.resource_version && *context.options.resource_version == "0";
-  if (order.start != cacher::watch_start::after_revision && !any) {
-    auto point = host.slots().now(context.info().storage);
-    if (order.revision <= point.as_of) {
-      auto waiting = host.at_least(context.info().storage, point.needed);
-      status outcome = co_await waiting;
-      if (!outcome.ok()) co_return outcome;
-      // Nothing of the resource happened between the snapshot and this revision: the end mark may name it.
-      order.revision = point.as_of;
-    } else {
-      auto waiting = host.at_least(context.info().storage, order.revision);
-      status outcome = co_await waiting;
-      if (!outcome.ok()) co_return outcome;
-    }
+  if (!any) {
+    auto waiting = wait_for_start(host, context.info().storage, order);
+    status outcome = co_await waiting;
+    if (!outcome.ok()) co_return outcome;
   }
   order.watch_id = host.new_watch_id(context.resource);
   order.filter = std::move(*filter);

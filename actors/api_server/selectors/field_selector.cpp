@@ -96,7 +96,8 @@ bool unescape(std::string_view text, std::string& out) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '=' || text[i] == ',') return false;
     if (text[i] == '\\') {
-      if (++i == text.size() || (text[i] != '\\' && text[i] != ',' && text[i] != '=')) return false;
+      ++i;
+      if (i == text.size() || (text[i] != '\\' && text[i] != ',' && text[i] != '=')) return false;
     }
     out += text[i];
   }

@@ -72,12 +72,6 @@ std::string value_problem(std::string_view value) {
          "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 }
 
-std::string in_quotes(std::string_view text) {
-  std::string out;
-  append_json_string(out, text);
-  return out;
-}
-
 /// A recursive-descent parser over tokens; `error_` holds what went wrong first.
 class parser {
  public:
@@ -149,7 +143,7 @@ class parser {
     if (kind_ != token::word) return fail(found("!, identifier, or 'end of string'"));
     out.key = literal_;
     if (auto problem = key_problem(out.key); !problem.empty())
-      return fail("key: Invalid value: " + in_quotes(out.key) + ": " + problem);
+      return fail("key: Invalid value: " + json_string(out.key) + ": " + problem);
     advance();
     if (negated || kind_ == token::end || kind_ == token::comma) {
       if (negated && kind_ != token::end && kind_ != token::comma) return out;  // run() reports what follows
@@ -233,12 +227,12 @@ class parser {
     bool ordered = out.how == relation::greater || out.how == relation::less;
     for (std::size_t i = 0; i < out.values.size(); ++i) {
       if (ordered && !to_integer(out.values[i])) {
-        fail("values[" + std::to_string(i) + "]: Invalid value: " + in_quotes(out.values[i]) +
+        fail("values[" + std::to_string(i) + "]: Invalid value: " + json_string(out.values[i]) +
              ": for 'Gt', 'Lt' operators, the value must be an integer");
         return;
       }
       if (auto problem = value_problem(out.values[i]); !problem.empty()) {
-        fail("values[" + std::to_string(i) + "][" + out.key + "]: Invalid value: " + in_quotes(out.values[i]) + ": " +
+        fail("values[" + std::to_string(i) + "][" + out.key + "]: Invalid value: " + json_string(out.values[i]) + ": " +
              problem);
         return;
       }

@@ -1,7 +1,11 @@
 // Null-safe reads of document trees for validation, defaults and strategies.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "messages/document.hpp"
@@ -62,5 +66,14 @@ inline bool same(const node* a, const node* b) {
   if (none_a || none_b) return none_a == none_b;
   return equal(*a, *b);
 }
+
+inline bool one_of(std::string_view value, std::span<const std::string_view> list) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+inline bool one_of(std::string_view value, std::initializer_list<std::string_view> list) {
+  return one_of(value, std::span(list.begin(), list.size()));
+}
+/// A scalar as errors name it: a string bare, everything else as JSON.
+inline std::string shown(const node& value) { return value.is_string() ? std::string(value.string()) : to_json(value); }
 
 }  // namespace troupe::api::rules

@@ -26,11 +26,6 @@ constexpr std::array<std::string_view, 6> resource_fields = {
     "limits.cpu",   "limits.ephemeral-storage",   "limits.memory",
     "requests.cpu", "requests.ephemeral-storage", "requests.memory"};
 
-template <std::size_t N>
-bool one_of(const std::array<std::string_view, N>& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 /// "metadata.labels['app']" into path and key.
 bool subscripted(std::string_view value, std::string_view& field, std::string_view& key) {
   const auto open = value.find("['");
@@ -38,13 +33,6 @@ bool subscripted(std::string_view value, std::string_view& field, std::string_vi
   field = value.substr(0, open);
   key = value.substr(open + 2, value.size() - open - 4);
   return true;
-}
-
-std::string lower_case(std::string_view value) {
-  std::string out(value);
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
 }
 
 void check_key_selector(error_list& errors, const path& at, const node& selector) {
@@ -95,7 +83,7 @@ bool known_divisor(std::string_view resource, std::string_view divisor) {
   if (resource.ends_with(".cpu")) return divisor == "1m" || divisor == "1";
   constexpr std::array<std::string_view, 13> sizes = {"1",   "1k",  "1M",  "1G",  "1T",  "1P", "1E",
                                                       "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"};
-  return one_of(sizes, divisor);
+  return one_of(divisor, sizes);
 }
 
 void check_divisor(error_list& errors, const path& at, std::string_view resource, const node* divisor) {
@@ -137,9 +125,9 @@ void check_object_field(error_list& errors, const path& at, const node& selector
                    qualified_name(field == "metadata.labels" ? std::string(key) : lower_case(key)));
     return;
   }
-  if (!one_of(known_fields, wanted)) return not_converted("field label not supported: " + std::string(wanted));
-  if (volume && !one_of(volume_fields, wanted)) errors.not_supported(at.child("fieldPath"), wanted, volume_fields);
-  if (!volume && !one_of(env_fields, wanted)) errors.not_supported(at.child("fieldPath"), wanted, env_fields);
+  if (!one_of(wanted, known_fields)) return not_converted("field label not supported: " + std::string(wanted));
+  if (volume && !one_of(wanted, volume_fields)) errors.not_supported(at.child("fieldPath"), wanted, volume_fields);
+  if (!volume && !one_of(wanted, env_fields)) errors.not_supported(at.child("fieldPath"), wanted, env_fields);
 }
 
 void check_resource_field(error_list& errors, const path& at, const node& selector, bool volume) {
@@ -149,7 +137,7 @@ void check_resource_field(error_list& errors, const path& at, const node& select
     errors.required(at.child("containerName"));
   else if (resource.empty())
     errors.required(at.child("resource"));
-  else if (!one_of(resource_fields, resource) && !huge)
+  else if (!one_of(resource, resource_fields) && !huge)
     errors.not_supported(at.child("resource"), resource, resource_fields);
   check_divisor(errors, at.child("divisor"), resource, get(&selector, "divisor"));
 }

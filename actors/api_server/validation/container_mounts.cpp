@@ -1,15 +1,10 @@
 // Volume mounts and block devices of a container.
-#include <algorithm>
 #include <vector>
 
 #include "actors/api_server/validation/pod_rules.hpp"
 
 namespace troupe::api::rules {
 namespace {
-
-bool contains(const std::vector<std::string_view>& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
 
 bool any_has(const node* list, std::string_view field, std::string_view value) {
   bool found = false;
@@ -58,7 +53,7 @@ void check_mounts(error_list& errors, const path& at, const node& container, con
     if (name.empty()) errors.required(here.child("name"));
     if (!scope.volume(name)) errors.not_found(here.child("name"), name);
     if (where.empty()) errors.required(here.child("mountPath"));
-    if (contains(points, where)) errors.invalid(here.child("mountPath"), where, "must be unique");
+    if (one_of(where, points)) errors.invalid(here.child("mountPath"), where, "must be unique");
     points.push_back(where);
     if (any_has(devices, "name", name))
       errors.invalid(here.child("name"), name, "must not already exist in volumeDevices");
@@ -79,13 +74,13 @@ void check_devices(error_list& errors, const path& at, const node& container, co
     const node* volume = scope.volume(name);
     const bool claim = has(volume, "persistentVolumeClaim") || has(volume, "ephemeral");
     if (name.empty()) errors.required(here.child("name"));
-    if (contains(names, name)) errors.invalid(here.child("name"), name, "must be unique");
+    if (one_of(name, names)) errors.invalid(here.child("name"), name, "must be unique");
     if (volume && !claim)
       errors.invalid(here.child("name"), name,
                      "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode");
     if (!volume) errors.not_found(here.child("name"), name);
     if (where.empty()) errors.required(here.child("devicePath"));
-    if (contains(paths, where)) errors.invalid(here.child("devicePath"), where, "must be unique");
+    if (one_of(where, paths)) errors.invalid(here.child("devicePath"), where, "must be unique");
     error_list steps;
     check_no_backsteps(steps, here, where);
     if (!where.empty() && !steps.empty())

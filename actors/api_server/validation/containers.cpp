@@ -11,10 +11,6 @@ namespace {
 
 using name_set = std::vector<std::string_view>;
 
-bool contains(const name_set& set, std::string_view name) {
-  return std::find(set.begin(), set.end(), name) != set.end();
-}
-
 void check_ports(error_list& errors, const path& at, const node* ports) {
   name_set names;
   each(ports, [&](const node& port, std::size_t i) {
@@ -24,7 +20,7 @@ void check_ports(error_list& errors, const path& at, const node* ports) {
       const auto wrong = port_name(name);
       if (!wrong.empty())
         errors.invalid(here.child("name"), name, wrong);
-      else if (contains(names, name))
+      else if (one_of(name, names))
         errors.duplicate(here.child("name"), name);
       else
         names.push_back(name);
@@ -46,7 +42,7 @@ void check_resize_policies(error_list& errors, const path& at, const node* polic
   name_set seen;
   each(policies, [&](const node& policy, std::size_t i) {
     const auto resource = text(&policy, "resourceName"), restart = text(&policy, "restartPolicy");
-    if (contains(seen, resource)) errors.duplicate(at.index(i), resource);
+    if (one_of(resource, seen)) errors.duplicate(at.index(i), resource);
     seen.push_back(resource);
     if (resource.empty())
       errors.required(at);
@@ -190,7 +186,7 @@ void check_containers(error_list& errors, const path& at, const node* containers
     const path here = at.index(i);
     check_common(errors, here, container, scope);
     const auto name = text(&container, "name");
-    if (contains(names, name))
+    if (one_of(name, names))
       errors.duplicate(here.child("name"), name);
     else
       names.push_back(name);
@@ -215,7 +211,7 @@ void check_init_containers(error_list& errors, const path& at, const node* conta
       check_restart_rules(errors, here, container);
     }
     const auto name = text(&container, "name");
-    if (contains(names, name))
+    if (one_of(name, names))
       errors.duplicate(here.child("name"), name);
     else if (!name.empty())
       names.push_back(name);
@@ -243,11 +239,11 @@ void check_ephemeral_containers(error_list& errors, const path& at, const node* 
     check_common(errors, here, container, scope);
     check_image_spaces(errors, here, container);
     const auto name = text(&container, "name"), target = text(&container, "targetContainerName");
-    if (contains(names, name))
+    if (one_of(name, names))
       errors.duplicate(here.child("name"), name);
     else
       names.push_back(name);
-    if (!target.empty() && !contains(others, target)) errors.not_found(here.child("targetContainerName"), target);
+    if (!target.empty() && !one_of(target, others)) errors.not_found(here.child("targetContainerName"), target);
     check_ephemeral_fields(errors, here, container);
   });
 }

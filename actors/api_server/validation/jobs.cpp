@@ -5,20 +5,11 @@
 
 #include "actors/api_server/validation/cron_schedule.hpp"
 #include "actors/api_server/validation/kinds.hpp"
+#include "actors/api_server/validation/metadata.hpp"
 #include "actors/api_server/validation/pod_rules.hpp"
 
 namespace troupe::api::rules {
 namespace {
-
-bool one_of(std::string_view value, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-void check_counts(error_list& errors, const path& at, const node* spec,
-                  std::initializer_list<std::string_view> fields) {
-  for (auto field : fields)
-    if (has(spec, field)) check_non_negative(errors, at.child(field), number(spec, field));
-}
 
 void check_indexed(error_list& errors, const path& at, const node* spec) {
   const node *completions = get(spec, "completions"), *failed = get(spec, "maxFailedIndexes");

@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::size_t annotation_limit = 256 * 1024;
 
-std::string lower_case(std::string_view value) {
-  std::string out(value);
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 void check_owner_reference(error_list& errors, const path& at, const node& owner) {
   const auto api_version = text(&owner, "apiVersion"), kind = text(&owner, "kind");
   const auto slash = api_version.find('/');
@@ -197,6 +190,12 @@ void check_core_finalizer(error_list& errors, const path& at, std::string_view n
 
 void check_non_negative(error_list& errors, const path& at, std::int64_t value) {
   if (value < 0) errors.invalid(at, value, negative_message);
+}
+
+void check_counts(error_list& errors, const path& at, const node* holder,
+                  std::initializer_list<std::string_view> fields) {
+  for (auto field : fields)
+    if (has(holder, field)) check_non_negative(errors, at.child(field), number(holder, field));
 }
 
 void check_immutable(error_list& errors, const path& at, const node* value, const node* previous) {

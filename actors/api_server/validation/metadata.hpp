@@ -1,6 +1,7 @@
 // metav1 checks shared by all kinds: ObjectMeta, labels, label selectors, conditions.
 #pragma once
 
+#include <initializer_list>
 #include <string_view>
 
 #include "actors/api_server/validation/field_errors.hpp"
@@ -27,6 +28,9 @@ void check_label_selector(error_list& errors, const path& at, const node* select
 /// Core's check of one entry of metadata.finalizers.
 void check_core_finalizer(error_list& errors, const path& at, std::string_view name);
 void check_non_negative(error_list& errors, const path& at, std::int64_t value);
+/// check_non_negative for those of the fields that are there.
+void check_counts(error_list& errors, const path& at, const node* holder,
+                  std::initializer_list<std::string_view> fields);
 /// Only where the values differ: "field is immutable", with the new value.
 void check_immutable(error_list& errors, const path& at, const node* value, const node* previous);
 /// A metav1.Condition list.

@@ -10,7 +10,6 @@ bool lower(char c) { return c >= 'a' && c <= 'z'; }
 bool digit(char c) { return c >= '0' && c <= '9'; }
 bool alpha(char c) { return lower(c) || (c >= 'A' && c <= 'Z'); }
 bool alnum(char c) { return alpha(c) || digit(c); }
-bool lower_alnum(char c) { return lower(c) || digit(c); }
 
 bool is_label(std::string_view s) {
   if (s.empty() || !lower_alnum(s.front()) || !lower_alnum(s.back())) return false;
@@ -88,6 +87,13 @@ std::string masked(std::string_view name, bool prefix) {
 }
 
 }  // namespace
+
+std::string lower_case(std::string_view value) {
+  std::string out(value);
+  for (auto& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
 
 messages dns1123_label(std::string_view value) {
   messages out;

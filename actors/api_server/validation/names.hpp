@@ -34,6 +34,10 @@ messages config_map_key(std::string_view value);
 /// "must be between 1 and 65535, inclusive"
 std::string range_message(std::int64_t low, std::int64_t high);
 
+/// ASCII letters made small.
+std::string lower_case(std::string_view value);
+constexpr bool lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
 /// A check of metadata.name; `prefix` for generateName, where a trailing dash is fine.
 using name_check = messages (*)(std::string_view name, bool prefix);
 messages name_is_subdomain(std::string_view name, bool prefix);

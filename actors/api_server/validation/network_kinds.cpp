@@ -10,10 +10,6 @@
 namespace troupe::api::rules {
 namespace {
 
-bool one_of(std::string_view value, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 // EndpointSlice
 
 void check_slice_address(error_list& errors, const path& list, std::size_t i, std::string_view address,

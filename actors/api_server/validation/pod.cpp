@@ -9,8 +9,6 @@ namespace troupe::api::rules {
 namespace {
 
 constexpr std::string_view deletion_cost = "controller.kubernetes.io/pod-deletion-cost";
-constexpr std::string_view mirror = "kubernetes.io/config.mirror";
-constexpr std::string_view app_armor_prefix = "container.apparmor.security.beta.kubernetes.io/";
 constexpr std::string_view seccomp_pod = "seccomp.security.alpha.kubernetes.io/pod";
 constexpr std::string_view seccomp_prefix = "container.seccomp.security.alpha.kubernetes.io/";
 
@@ -64,9 +62,10 @@ void check_token_volumes(error_list& errors, const path& at, const node* spec) {
 
 void check_pod_annotations(error_list& errors, const path& at, const node* annotations, const node* spec) {
   if (!annotations || annotations->empty()) return;
-  const node* value = get(annotations, mirror);
+  const node* value = get(annotations, mirror_annotation);
   if (value && text(spec, "nodeName").empty())
-    errors.invalid(at.key(mirror), value->string(), "must set spec.nodeName if mirror pod annotation is set");
+    errors.invalid(at.key(mirror_annotation), value->string(),
+                   "must set spec.nodeName if mirror pod annotation is set");
   if (const node* cost = get(annotations, deletion_cost); cost && !valid_cost(cost->string()))
     errors.invalid(at.key(deletion_cost), cost->string(), "must be a 32bit integer");
   if (const node* profile = get(annotations, seccomp_pod))

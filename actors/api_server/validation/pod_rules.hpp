@@ -10,6 +10,11 @@
 
 namespace troupe::api::rules {
 
+/// Annotation of a mirror pod: the API's picture of a pod that a kubelet runs from a file.
+constexpr std::string_view mirror_annotation = "kubernetes.io/config.mirror";
+/// Annotations that chose AppArmor profiles before securityContext could; a container's name follows.
+constexpr std::string_view app_armor_prefix = "container.apparmor.security.beta.kubernetes.io/";
+
 /// What the parts of a pod spec need to know about each other while they are checked.
 struct pod_scope {
   const node* metadata = nullptr;  // of the pod; null for a template

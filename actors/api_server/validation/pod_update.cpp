@@ -9,8 +9,6 @@
 namespace troupe::api::rules {
 namespace {
 
-constexpr std::string_view mirror = "kubernetes.io/config.mirror";
-constexpr std::string_view app_armor_prefix = "container.apparmor.security.beta.kubernetes.io/";
 constexpr const char* updatable =
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
@@ -24,12 +22,12 @@ void check_annotation_updates(error_list& errors, const node& pod, const node& p
     if (value && value->string() == old.string()) return;
     if (key.starts_with(app_armor_prefix))
       errors.forbidden(at.key(key), "may not remove or update AppArmor annotations");
-    if (key == mirror) errors.forbidden(at.key(key), "may not remove or update mirror pod annotation");
+    if (key == mirror_annotation) errors.forbidden(at.key(key), "may not remove or update mirror pod annotation");
   });
   each_member(now, [&](std::string_view key, const node&) {
     if (get(before, key)) return;
     if (key.starts_with(app_armor_prefix)) errors.forbidden(at.key(key), "may not add AppArmor annotations");
-    if (key == mirror) errors.forbidden(at.key(key), "may not add mirror pod annotation");
+    if (key == mirror_annotation) errors.forbidden(at.key(key), "may not add mirror pod annotation");
   });
   check_pod_annotations(errors, at, now, get(&pod, "spec"));
 }
@@ -313,7 +311,7 @@ void check_ephemeral_containers_update(error_list& errors, const node& pod, cons
   check_metadata_update(errors, path("metadata"), get(&pod, "metadata"), get(&previous, "metadata"));
   check_pod_metadata_and_spec(errors, pod);
   check_annotation_updates(errors, pod, previous);
-  if (get(get(&previous, "metadata", "annotations"), mirror)) {
+  if (get(get(&previous, "metadata", "annotations"), mirror_annotation)) {
     errors = error_list();
     return errors.forbidden(path("[]"), "static pods do not support ephemeral containers");
   }

@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::int64_t highest_user_priority = 1000000000;
 
-bool one_of(std::string_view value, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-std::string shown(const node& value) { return value.is_string() ? std::string(value.string()) : to_json(value); }
-
 /// Why a class with the reserved prefix is none of the two system classes; "" when it is one.
 std::string system_class_error(const node& object, std::string_view name) {
   const auto value = number(&object, "value");

@@ -36,11 +36,6 @@ constexpr std::array<std::string_view, 9> integer_names = {
     "pods",       "resourcequotas",         "services",           "replicationcontrollers", "secrets",
     "configmaps", "persistentvolumeclaims", "services.nodeports", "services.loadbalancers"};
 
-template <std::size_t N>
-bool one_of(const std::array<std::string_view, N>& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 bool huge_pages(std::string_view name) { return name.starts_with("hugepages-"); }
 
 /// Without a slash, or with kubernetes.io in it.
@@ -67,8 +62,6 @@ void check_pod_resource_name(error_list& errors, const path& at, std::string_vie
   if (name != "cpu" && name != "memory" && !huge_pages(name))
     errors.not_supported(at, name, {"cpu", "hugepages-", "memory"});
 }
-
-std::string shown(const node& value) { return value.is_string() ? std::string(value.string()) : to_json(value); }
 
 void check_huge_page_value(error_list& errors, const path& at, std::string_view name, const node& value) {
   if (!huge_pages(name)) return;
@@ -182,9 +175,9 @@ void check_consistency(error_list& errors, const path& at, const node& resources
 
 }  // namespace
 
-bool integer_resource(std::string_view name) { return one_of(integer_names, name) || extended_resource(name); }
+bool integer_resource(std::string_view name) { return one_of(name, integer_names) || extended_resource(name); }
 bool standard_resource(std::string_view name) {
-  return one_of(standard_names, name) || huge_pages(name) || name.starts_with("requests.hugepages-");
+  return one_of(name, standard_names) || huge_pages(name) || name.starts_with("requests.hugepages-");
 }
 
 bool extended_resource(std::string_view name) {

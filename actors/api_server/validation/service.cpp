@@ -12,10 +12,6 @@ namespace {
 
 constexpr const char* only_load_balancer = "may only be used when `type` is 'LoadBalancer'";
 
-bool one_of(std::string_view value, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 void check_external_name(error_list& errors, const path& at, const node* spec) {
   constexpr const char* refused = "may not be set for ExternalName services";
   if (count(spec, "clusterIPs") > 0) errors.forbidden(at.child("clusterIPs"), refused);

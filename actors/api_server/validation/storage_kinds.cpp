@@ -9,12 +9,6 @@
 namespace troupe::api::rules {
 namespace {
 
-bool one_of(std::string_view value, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-std::string shown(const node* value) { return value->is_string() ? std::string(value->string()) : to_json(*value); }
-
 void check_access_modes(error_list& errors, const path& at, const node* modes, std::string_view missing) {
   if (count(modes) == 0) errors.required(at, missing);
   bool single = false, other = false;
@@ -39,12 +33,12 @@ void check_class_name(error_list& errors, const path& at, const node* spec, std:
   if (!name.empty()) errors.invalid(at.child(field), name, dns1123_subdomain(name));
 }
 
-constexpr std::string_view volume_fields[] = {
+constexpr std::string_view selectable_fields[] = {
     "capacity",     "accessModes", "claimRef",     "persistentVolumeReclaimPolicy", "storageClassName",
     "mountOptions", "volumeMode",  "nodeAffinity", "volumeAttributesClassName"};
 
 bool is_source(std::string_view field) {
-  return std::find(std::begin(volume_fields), std::end(volume_fields), field) == std::end(volume_fields);
+  return std::find(std::begin(selectable_fields), std::end(selectable_fields), field) == std::end(selectable_fields);
 }
 
 void check_capacity(error_list& errors, const path& at, const node* capacity) {
@@ -52,7 +46,7 @@ void check_capacity(error_list& errors, const path& at, const node* capacity) {
   if (!get(capacity, "storage") || count(capacity) > 1)
     errors.not_supported_json(at, capacity ? to_json(*capacity) : "null", {"storage"});
   each_member(capacity, [&](std::string_view name, const node& value) {
-    if (to_quantity(&value).nanos <= 0) errors.invalid(at.key(name), shown(&value), "must be greater than zero");
+    if (to_quantity(&value).nanos <= 0) errors.invalid(at.key(name), shown(value), "must be greater than zero");
   });
 }
 
@@ -116,7 +110,7 @@ void spec_claim(error_list& errors, const node& object) {
   if (!storage)
     errors.required(resources.key("storage"));
   else if (to_quantity(storage).nanos <= 0)
-    errors.invalid(resources.key("storage"), shown(storage), "must be greater than zero");
+    errors.invalid(resources.key("storage"), shown(*storage), "must be greater than zero");
   check_class_name(errors, at, spec, "storageClassName");
   check_volume_mode(errors, at, spec);
   check_data_source(errors, at.child("dataSource"), get(spec, "dataSource"));

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "actors/api_server/validation/kinds.hpp"
+#include "actors/api_server/validation/metadata.hpp"
 #include "actors/api_server/validation/pod_rules.hpp"
 
 namespace troupe::api::rules {
@@ -27,12 +28,6 @@ std::int64_t int_or_percent(const node* value) {
 void check_at_most_all(error_list& errors, const path& at, const node* value) {
   if (value && value->is_string() && percent(value->string()).empty() && int_or_percent(value) > 100)
     errors.invalid(at, value, "must not be greater than 100%");
-}
-
-void check_counts(error_list& errors, const path& at, const node* holder,
-                  std::initializer_list<std::string_view> fields) {
-  for (auto field : fields)
-    if (has(holder, field)) check_non_negative(errors, at.child(field), number(holder, field));
 }
 
 /// The counts of a status may not exceed its replicas.

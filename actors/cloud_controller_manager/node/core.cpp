@@ -126,13 +126,14 @@ std::vector<effect> node_core::reconcile(const controller::key_due& due, const c
     return {controller::note{found, true, "CloudProviderError", asked.error().message},
             controller::failed{asked.error().message}};
   bool ready = is_ready(node);
-  if (!*asked) {
+  const auto& machine = *asked;
+  if (!machine) {
     // A node that still reports is not deleted, whatever the provider says.
     if (ready) return {};
     auto why = fmt::format("Deleting node {} because it does not exist in the cloud provider", due.key);
     return {controller::note{found, false, "DeletingNode", why}, erase(*found)};
   }
-  const auto& from = **asked;
+  const auto& from = *machine;
   std::vector<effect> out;
   document body;
   body.make_object(body.root());

@@ -56,8 +56,8 @@ std::string child_process::start(const std::vector<std::string>& words, const st
   if (thread_.joinable()) thread_.join();
   int told[2];
   if (pipe2(told, O_CLOEXEC) != 0) return std::strerror(errno);
-  thread_ = std::thread([this, words, log, on_end = std::move(on_end), end = told[1]]() mutable {
-    run(std::move(words), std::move(log), std::move(on_end), end);
+  thread_ = std::thread([this, words = words, log, on_end = std::move(on_end), end = told[1]]() mutable {
+    run(std::move(words), log, on_end, end);
   });
   // Closed by a successful exec; a number says why there was none.
   int why = 0;
@@ -67,9 +67,10 @@ std::string child_process::start(const std::vector<std::string>& words, const st
 }
 
 /// The parent-death signal follows the thread that forked, so that thread waits for the child.
-void child_process::run(std::vector<std::string> words, std::string log, std::function<void(std::string)> on_end,
-                        int told) {
+void child_process::run(std::vector<std::string> words, const std::string& log,
+                        const std::function<void(std::string)>& on_end, int told) {
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   auto parent = getpid();

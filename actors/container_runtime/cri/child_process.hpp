@@ -28,7 +28,8 @@ class child_process {
   void stop(int patience_ms);
 
  private:
-  void run(std::vector<std::string> words, std::string log, std::function<void(std::string)> on_end, int told);
+  void run(std::vector<std::string> words, const std::string& log, const std::function<void(std::string)>& on_end,
+           int told);
 
   mutable std::mutex mutex_;
   pid_t pid_ = 0;

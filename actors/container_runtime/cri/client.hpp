@@ -38,10 +38,20 @@ struct inspect_container {
   std::string id;
 };
 
+/// Where a stream can be had. Answer: stream_url, an http URL of a server of the runtime's that speaks Kubernetes'
+/// streaming protocols; it is good once, for some seconds.
+struct find_stream {
+  container::open_stream what;
+};
+struct stream_url {
+  std::string url;
+};
+
 /// What a runtime can be asked: the driver's own operations (all but list_pods, which the driver answers itself) and
 /// the questions it polls with.
-using question = std::variant<container::operation, list_brief, inspect_sandbox, inspect_container>;
-using answer = std::variant<container::outcome, brief_list, container::sandbox_status, container::container_status>;
+using question = std::variant<container::operation, list_brief, inspect_sandbox, inspect_container, find_stream>;
+using answer =
+    std::variant<container::outcome, brief_list, container::sandbox_status, container::container_status, stream_url>;
 
 /// A connection. Calls overtake each other.
 class client {

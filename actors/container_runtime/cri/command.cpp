@@ -74,6 +74,7 @@ command_result run_command(const std::vector<std::string>& words, const std::str
   posix_spawnattr_init(&how);
   clear_signals(how);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   pid_t child = 0;

@@ -9,6 +9,7 @@
 #include "actors/container_runtime/cri/core.hpp"
 #include "actors/container_runtime/cri/loader.hpp"
 #include "actors/container_runtime/cri/log_reader.hpp"
+#include "actors/container_runtime/cri/streams/stream_loop.hpp"
 #include "runtime/component.hpp"
 
 namespace troupe::cri {
@@ -45,8 +46,6 @@ place_of place(const container::remove_container& o) { return {o.id, manner::alo
 place_of place(const container::update_resources& o) { return {o.id, manner::alone, false}; }
 place_of place(const container::reopen_log& o) { return {o.id, manner::alone, false}; }
 place_of place(const container::exec_sync& o) { return {o.id, manner::reading, false}; }
-place_of place(const container::open_exec& o) { return {o.id, manner::reading, false}; }
-place_of place(const container::open_port_forward& o) { return {o.sandbox_id, manner::reading, false}; }
 template <class Other>
 place_of place(const Other&) {
   return {};
@@ -60,6 +59,7 @@ class driver final : public component<driver_actor> {
     if (!opened) throw std::runtime_error(opened.error().message);
     client_ = std::move(*opened);
     marks_ = {{node_label, options_.node_name}};
+    set_down_handler([this](const caf::down_msg&) { streams_ = nullptr; });
   }
 
   behavior_type make_behavior() override {
@@ -68,11 +68,16 @@ class driver final : public component<driver_actor> {
             [this](const container::subscribe& m) { on_subscribe(m); },
             [this](const container::read_log& m) { on_read_log(m); },
             [this](const container::log_more& m) { logs_.more(current_sender(), m); },
+            [this](const container::open_stream& m) { on_open_stream(m); },
             [this](const call_over& m) { m.run(); }};
   }
 
-  /// Ends every call that is under way; their callbacks find nobody.
-  void on_exit() override { client_.reset(); }
+  /// Ends every call that is under way; their callbacks find nobody. Streams end too.
+  void on_exit() override {
+    client_.reset();
+    if (streams_) caf::anon_send_exit(streams_, caf::exit_reason::user_shutdown);
+    streams_ = nullptr;
+  }
 
  private:
   struct waiting {
@@ -96,7 +101,10 @@ class driver final : public component<driver_actor> {
     client_->ask(std::move(what), marks, [me, then = std::move(then)](container::failure error, answer came) {
       auto alive = caf::actor_cast<caf::strong_actor_ptr>(me);
       if (!alive) return;
-      caf::anon_send(caf::actor_cast<driver_actor>(alive), call_over{[then, error, came] { then(error, came); }});
+      caf::anon_send(caf::actor_cast<driver_actor>(alive),
+                     call_over{[then, error = std::move(error), came = std::move(came)]() mutable {
+                       then(std::move(error), std::move(came));
+                     }});
     });
   }
 
@@ -254,7 +262,28 @@ class driver final : public component<driver_actor> {
     logs_.open(reader, m, running);
   }
 
+  // -- streams
+
+  void on_open_stream(const container::open_stream& m) {
+    auto reader = current_sender();
+    if (!reader) return;
+    // Whether a port answers shows when it is connected to.
+    if (m.kind == container::stream_kind::port_forward && m.port == 0) return send_to(reader, stream::opened{m.id, {}});
+    ask(find_stream{m}, {}, [this, m, reader](const container::failure& error, const answer& came) {
+      auto* found = std::get_if<stream_url>(&came);
+      if (!error.ok() || !found) return send_to(reader, stream::opened{m.id, error});
+      if (!streams_) start_streams();
+      send_to(streams_, dial{found->url, m, reader});
+    });
+  }
+  void start_streams() {
+    spawn_scope scope(path() + "/streams", incarnation());
+    streams_ = spawn_stream_loop(system());
+    monitor(streams_);
+  }
+
   options options_;
+  stream_loop_actor streams_;  // null: nobody wanted one yet, or it crashed
   container::label_list marks_;
   std::unique_ptr<client> client_;
   driver_state state_;

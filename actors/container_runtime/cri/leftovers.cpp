@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <vector>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "actors/container_runtime/cri/command.hpp"
+#include "messages/number.hpp"
 
 namespace troupe::cri {
 namespace {
@@ -27,13 +29,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* forwarding = "/proc/sys/net/ipv4/ip_forward";
 constexpr const char* cgroup_root = "/sys/fs/cgroup";
-
-std::string content_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> out;
@@ -61,17 +56,25 @@ std::vector<fs::path> control_groups(const containerd_places& at) {
   return out;
 }
 
+/// A process that may be ended: neither init nor 0, which stands for one outside our PID namespace, and in kill() for
+/// us.
+std::optional<pid_t> mortal(std::string_view number) {
+  auto pid = number_in<pid_t>(number);
+  return pid.value_or(0) > 1 ? pid : std::nullopt;
+}
+
 /// Processes in the cluster's control groups, and shims that serve this containerd.
 std::set<pid_t> processes(const containerd_places& at) {
   std::set<pid_t> out;
   for (auto& group : control_groups(at))
-    for (auto& line : lines_of(content_of(group / "cgroup.procs"))) out.insert(std::atoi(line.c_str()));
+    for (auto& line : lines_of(content_of(group / "cgroup.procs")))
+      if (auto pid = mortal(line)) out.insert(*pid);
   std::error_code ignored;
   for (auto& one : fs::directory_iterator("/proc", ignored)) {
-    auto pid = std::atoi(one.path().filename().c_str());
-    if (pid <= 1) continue;
+    auto pid = mortal(one.path().filename().string());
+    if (!pid) continue;
     auto words = content_of(one.path() / "cmdline");
-    if (words.find("containerd-shim") != words.npos && words.find(at.socket) != words.npos) out.insert(pid);
+    if (words.find("containerd-shim") != words.npos && words.find(at.socket) != words.npos) out.insert(*pid);
   }
   return out;
 }
@@ -171,6 +174,13 @@ void remove_files(const containerd_places& at) {
 }
 
 }  // namespace
+
+std::string content_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
 
 bool on_overlay(const std::string& folder) {
   constexpr long overlay_magic = 0x794c7630;

@@ -1,6 +1,7 @@
 // The machine as it was: what containerd, its shims and the network plug-ins leave behind is removed. Blocks.
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "actors/container_runtime/cri/containerd_config.hpp"
@@ -19,5 +20,8 @@ void remove_pod_traces(const containerd_places& at);
 
 /// The folder is on an overlay itself, on which no other can be stacked.
 bool on_overlay(const std::string& folder);
+
+/// What a file holds; empty where it cannot be read.
+std::string content_of(const std::filesystem::path& path);
 
 }  // namespace troupe::cri

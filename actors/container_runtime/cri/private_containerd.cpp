@@ -17,6 +17,7 @@
 #include "actors/container_runtime/cri/leftovers.hpp"
 #include "actors/container_runtime/cri/loader.hpp"
 #include "actors/container_runtime/cri/pods.hpp"
+#include "messages/number.hpp"
 
 namespace troupe::cri {
 namespace {
@@ -31,13 +32,6 @@ status write_file(const std::string& path, const std::string& content) {
   out << content;
   out.close();
   return out ? status() : internal_error("cannot write " + path);
-}
-
-std::string content_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream out;
-  out << in.rdbuf();
-  return out.str();
 }
 
 }  // namespace
@@ -100,7 +94,8 @@ status private_containerd::write_files() {
 
 /// A containerd that outlived its troupe: another one on the same state would fail.
 void private_containerd::end_predecessor() {
-  auto pid = static_cast<pid_t>(std::atoi(content_of(at_.pid).c_str()));
+  auto noted = content_of(at_.pid);
+  auto pid = number_in<pid_t>(noted.substr(0, noted.find('\n'))).value_or(0);
   auto alive = [&] {
     return pid > 0 && content_of("/proc/" + std::to_string(pid) + "/cmdline").find(at_.config) != std::string::npos;
   };

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "actors/container_runtime/hollow/annotations.hpp"
+#include "messages/number.hpp"
 
 namespace troupe::hollow {
 
@@ -91,11 +93,29 @@ std::string core::new_id(char kind) {
 
 // -- network
 
-bool core::use_network(const std::string& cidr) {
-  unsigned a = 0, b = 0, c = 0, d = 0, bits = 0;
-  if (std::sscanf(cidr.c_str(), "%u.%u.%u.%u/%u", &a, &b, &c, &d, &bits) != 5 || bits > 30) return false;
-  network_size_ = bits == 0 ? 0xffffffff : 1u << (32 - bits);
-  network_ = (a << 24 | b << 16 | c << 8 | d) & ~(network_size_ - 1);
+namespace {
+
+/// The number that ends at the next `end` in the text, which loses both.
+std::optional<std::uint8_t> take_number(std::string_view& text, char end) {
+  auto at = std::min(text.find(end), text.size());
+  auto number = number_in<std::uint8_t>(text.substr(0, at));
+  text.remove_prefix(std::min(at + 1, text.size()));
+  return number;
+}
+
+}  // namespace
+
+bool core::use_network(std::string_view cidr) {
+  std::uint32_t address = 0;
+  for (char end : {'.', '.', '.', '/'}) {
+    auto part = take_number(cidr, end);
+    if (!part) return false;
+    address = address << 8 | *part;
+  }
+  auto bits = number_in<unsigned>(cidr);
+  if (!bits || *bits > 30) return false;
+  network_size_ = *bits == 0 ? 0xffffffff : 1u << (32 - *bits);
+  network_ = address & ~(network_size_ - 1);
   if (next_address_ == 0 || next_address_ >= network_size_) next_address_ = 2;  // .1 is the bridge
   return true;
 }
@@ -213,11 +233,11 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::create_co
   held_container c;
   annotations marks{box->second.status.annotations, o.config.name};
   c.exit_after_ms = parse_duration(marks.get("exit-after"));
-  c.exit_code = static_cast<std::int32_t>(std::atoi(marks.get("exit-code").c_str()));
+  c.exit_code = number_in<std::int32_t>(marks.get("exit-code")).value_or(0);
   c.oom = marks.get("oom") == "true";
   c.ignores_term = marks.get("ignore-term") == "true";
   c.failing_probes = marks.get("failing-probes");
-  c.exec_exit_code = static_cast<std::int32_t>(std::atoi(marks.get("exec-exit-code").c_str()));
+  c.exec_exit_code = number_in<std::int32_t>(marks.get("exec-exit-code")).value_or(0);
   c.log = {marks.get("log")};
   auto& s = c.status;
   s.id = new_id('c');

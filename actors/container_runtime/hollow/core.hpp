@@ -1,11 +1,18 @@
 // The hollow runtime: sandboxes and containers that exist on paper only. Deterministic: ids and addresses are counted,
 // time comes in, exits follow from annotations of the pod:
 //
-//   troupe.dev/hollow-exit-after: "5s"      every container ends that long after its start (h, m, s, ms; a bare number:
-//   s) troupe.dev/hollow-exit-code: "3"        with this code; default 0 troupe.dev/hollow-oom: "true"           as if
-//   killed for its memory troupe.dev/hollow-ignore-term: "true"   the stop signal is ignored until SIGKILL
+//   troupe.dev/hollow-exit-after: "5s"      every container ends that long after its start (h, m, s, ms; else seconds)
+//
+//   troupe.dev/hollow-exit-code: "3"        with this code; default 0
+//
+//   troupe.dev/hollow-oom: "true"           as if killed for its memory
+//
+//   troupe.dev/hollow-ignore-term: "true"   the stop signal is ignored until SIGKILL
+//
 //   troupe.dev/hollow-log: "text"           what it writes at its start
+//
 //   troupe.dev/hollow-failing-probes: "liveness readiness startup"   those probes fail
+//
 //   troupe.dev/hollow-exec-exit-code: "1"   result of every other exec_sync
 //
 // Each may carry "." and a container's name behind it, and then holds for that container alone. An image whose registry
@@ -127,8 +134,6 @@ class core {
   void on(std::uint64_t caller, std::uint64_t id, const container::get_status&);
   void on(std::uint64_t caller, std::uint64_t id, const container::update_resources&);
   void on(std::uint64_t caller, std::uint64_t id, const container::reopen_log&);
-  void on(std::uint64_t caller, std::uint64_t id, const container::open_exec&);
-  void on(std::uint64_t caller, std::uint64_t id, const container::open_port_forward&);
 
   void list(container::pod_list& into, const sandbox& b) const;
   void end(held_container& c, std::int32_t code, std::string reason);
@@ -138,7 +143,7 @@ class core {
   void tell(const container::sandbox_status& b);
   std::string new_id(char kind);
   std::uint32_t new_address();
-  bool use_network(const std::string& cidr);
+  bool use_network(std::string_view cidr);
   container::image_info image(const std::string& name) const;
 
   options options_;

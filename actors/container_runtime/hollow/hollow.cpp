@@ -4,6 +4,7 @@
 #include <map>
 
 #include "actors/container_runtime/hollow/annotations.hpp"
+#include "messages/streams.hpp"
 #include "runtime/component.hpp"
 
 namespace troupe::hollow {
@@ -21,7 +22,8 @@ class hollow_shell final : public component<container::runtime_actor> {
     return {[this](const container::request& m) { on_request(m); },
             [this](const container::subscribe& m) { on_subscribe(m); },
             [this](const container::read_log& m) { on_read_log(m); },
-            [this](const container::log_more& m) { on_log_more(m); }};
+            [this](const container::log_more& m) { on_log_more(m); },
+            [this](const container::open_stream& m) { on_open_stream(m); }};
   }
 
  private:
@@ -87,6 +89,16 @@ class hollow_shell final : public component<container::runtime_actor> {
       subscribers_[m.pod_uid] = address;
     else if (found != subscribers_.end() && found->second == address)
       subscribers_.erase(found);
+  }
+
+  void on_open_stream(const container::open_stream& m) {
+    auto what = m.kind == container::stream_kind::port_forward ? "ports" : "processes";
+    if (current_sender())
+      send_to(current_sender(),
+              stream::opened{
+                  m.id,
+                  {container::fault::unimplemented,
+                   std::string("the runtime of this node is simulated (hollow): its containers have no ") + what}});
   }
 
   // -- logs

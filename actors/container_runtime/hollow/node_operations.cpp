@@ -80,12 +80,4 @@ void core::on(std::uint64_t caller, std::uint64_t id, const container::reopen_lo
   reply(caller, id, container::done{});
 }
 
-void core::on(std::uint64_t caller, std::uint64_t id, const container::open_exec&) {
-  refuse(caller, id, fault::unimplemented, "hollow containers have no processes");
-}
-
-void core::on(std::uint64_t caller, std::uint64_t id, const container::open_port_forward&) {
-  refuse(caller, id, fault::unimplemented, "hollow containers have no ports");
-}
-
 }  // namespace troupe::hollow

@@ -14,6 +14,9 @@ namespace troupe::controllers {
 /// Annotation of a Deployment and its ReplicaSets: which version of the template it is, from 1.
 constexpr const char* revision_key = "deployment.kubernetes.io/revision";
 
+/// Label of a ReplicaSet and its pods: the hash of their template (apps/v1 DefaultDeploymentUniqueLabelKey).
+constexpr const char* hash_label = "pod-template-hash";
+
 /// A ReplicaSet of the Deployment, decoded, with the size it is to have.
 struct rollout_set {
   object_ptr object;

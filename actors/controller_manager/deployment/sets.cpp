@@ -14,7 +14,6 @@ namespace {
 
 constexpr const char* desired_key = "deployment.kubernetes.io/desired-replicas";
 constexpr const char* max_key = "deployment.kubernetes.io/max-replicas";
-constexpr const char* hash_label = "pod-template-hash";
 
 std::int64_t number(std::string_view text) {
   std::int64_t value = 0;

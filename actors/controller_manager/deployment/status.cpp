@@ -8,16 +8,16 @@
 namespace troupe::controllers {
 namespace {
 
-struct counts {
+struct set_counts {
   std::int64_t replicas = 0, updated = 0, ready = 0, available = 0, terminating = 0;
 };
 
-struct condition {
+struct deployment_condition {
   std::string type, status, reason, message, updated, changed;
 };
 
-counts count(const rollout& now) {
-  counts sum;
+set_counts count(const rollout& now) {
+  set_counts sum;
   for (const auto& one : now.sets) {
     auto status = one->view.status();
     sum.replicas += status.replicas();
@@ -29,14 +29,14 @@ counts count(const rollout& now) {
   return sum;
 }
 
-const condition* find(const std::vector<condition>& all, std::string_view type) {
+const deployment_condition* find(const std::vector<deployment_condition>& all, std::string_view type) {
   for (const auto& one : all)
     if (one.type == type) return &one;
   return nullptr;
 }
 
-std::vector<condition> read_conditions(const rollout& now) {
-  std::vector<condition> all;
+std::vector<deployment_condition> read_conditions(const rollout& now) {
+  std::vector<deployment_condition> all;
   for (auto one : now.deployment.status().conditions())
     all.push_back({std::string(one.type()), std::string(one.status()), std::string(one.reason()),
                    std::string(one.message()), std::string(one.last_update_time()),
@@ -45,20 +45,20 @@ std::vector<condition> read_conditions(const rollout& now) {
 }
 
 // Replaces the condition of that type; times move only with what they tell of.
-void set_condition(std::vector<condition>& all, condition next, const std::string& now) {
+void set_condition(std::vector<deployment_condition>& all, deployment_condition next, const std::string& now) {
   const auto* old = find(all, next.type);
   if (old && old->status == next.status && old->reason == next.reason && old->message == next.message) return;
   next.updated = now;
   next.changed = old && old->status == next.status ? old->changed : now;
-  std::erase_if(all, [&](const condition& one) { return one.type == next.type; });
+  std::erase_if(all, [&](const deployment_condition& one) { return one.type == next.type; });
   all.push_back(std::move(next));
 }
 
-bool complete(const rollout& now, const counts& sum) {
+bool complete(const rollout& now, const set_counts& sum) {
   return sum.updated == now.wanted() && sum.replicas == now.wanted() && sum.available == now.wanted();
 }
 
-bool moved(const rollout& now, const counts& sum) {
+bool moved(const rollout& now, const set_counts& sum) {
   auto old = now.deployment.status();
   return sum.updated > old.updated_replicas() || sum.replicas - sum.updated < old.replicas() - old.updated_replicas() ||
          sum.ready > old.ready_replicas() || sum.available > old.available_replicas();
@@ -69,12 +69,13 @@ std::string quoted_set(const rollout& now) {
   return (now.current ? "ReplicaSet \"" : "Deployment \"") + name + "\"";
 }
 
-void judge_progress(rollout& now, const counts& sum, std::vector<condition>& all, const std::string& time) {
+void judge_progress(rollout& now, const set_counts& sum, std::vector<deployment_condition>& all,
+                    const std::string& time) {
   auto deadline = now.deployment.spec().progress_deadline_seconds(600);
   const auto* old = find(all, "Progressing");
   // INT32_MAX stands for no deadline.
   if (deadline == 2147483647) {
-    std::erase_if(all, [](const condition& one) { return one.type == "Progressing"; });
+    std::erase_if(all, [](const deployment_condition& one) { return one.type == "Progressing"; });
     return;
   }
   if (now.creating) {
@@ -111,9 +112,10 @@ void judge_progress(rollout& now, const counts& sum, std::vector<condition>& all
   }
   if (moved(now, sum)) {
     // The update time is what the deadline counts from: it moves although nothing else may.
-    condition next{"Progressing", "True", "ReplicaSetUpdated", quoted_set(now) + " is progressing.", time, time};
+    deployment_condition next{"Progressing", "True", "ReplicaSetUpdated", quoted_set(now) + " is progressing.",
+                              time,          time};
     if (old && old->status == "True") next.changed = old->changed;
-    std::erase_if(all, [](const condition& one) { return one.type == "Progressing"; });
+    std::erase_if(all, [](const deployment_condition& one) { return one.type == "Progressing"; });
     all.push_back(std::move(next));
     return;
   }
@@ -129,7 +131,7 @@ void judge_progress(rollout& now, const counts& sum, std::vector<condition>& all
         time);
 }
 
-void judge(rollout& now, const counts& sum, std::vector<condition>& all) {
+void judge(rollout& now, const set_counts& sum, std::vector<deployment_condition>& all) {
   auto time = time_text(now.now_ms);
   if (sum.available >= now.wanted() - now.max_unavailable())
     set_condition(
@@ -140,7 +142,7 @@ void judge(rollout& now, const counts& sum, std::vector<condition>& all) {
         {"Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", {}, {}},
         time);
   judge_progress(now, sum, all, time);
-  condition failure;
+  deployment_condition failure;
   for (const auto& one : now.sets)
     for (auto found : one->view.status().conditions())
       if (found.type() == "ReplicaFailure" && failure.type.empty())
@@ -148,12 +150,12 @@ void judge(rollout& now, const counts& sum, std::vector<condition>& all) {
   if (failure.type.empty() && !now.creation_failure.empty())
     failure = {"ReplicaFailure", "True", "ReplicaSetCreateError", now.creation_failure, {}, {}};
   if (failure.type.empty())
-    std::erase_if(all, [](const condition& one) { return one.type == "ReplicaFailure"; });
+    std::erase_if(all, [](const deployment_condition& one) { return one.type == "ReplicaFailure"; });
   else
     set_condition(all, std::move(failure), time);
 }
 
-bool same_conditions(const rollout& now, const std::vector<condition>& all) {
+bool same_conditions(const rollout& now, const std::vector<deployment_condition>& all) {
   auto old = now.deployment.status().conditions();
   if (old.size() != all.size()) return false;
   for (std::size_t i = 0; i < all.size(); ++i)
@@ -163,7 +165,7 @@ bool same_conditions(const rollout& now, const std::vector<condition>& all) {
   return true;
 }
 
-void write_conditions(document& body, node& status, const std::vector<condition>& all) {
+void write_conditions(document& body, node& status, const std::vector<deployment_condition>& all) {
   auto& list = body.set(status, "conditions");
   body.make_array(list);
   for (const auto& one : all) {

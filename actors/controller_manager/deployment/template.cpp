@@ -4,8 +4,6 @@
 namespace troupe::controllers {
 namespace {
 
-constexpr std::string_view hash_label = "pod-template-hash";
-
 std::string text_without_hash(const core_v1::pod_template_spec_view& pattern) {
   document copy;
   if (auto* at = pattern.view_node()) copy.root() = copy.clone(*at);

@@ -19,7 +19,7 @@ constexpr const char* manager = "endpoint-controller";
 using subsets = std::map<std::vector<slice_port>, std::vector<slice_endpoint>>;
 
 // Pods on their way out are no endpoints here, unless the Service publishes what is not ready.
-bool counts(const slice_endpoint& one, const core_v1::service_view& service) {
+bool is_served(const slice_endpoint& one, const core_v1::service_view& service) {
   return !one.terminating || service.spec().publish_not_ready_addresses();
 }
 
@@ -28,7 +28,7 @@ subsets collect(const core_v1::service_view& service, const object& of, const la
   auto families = service.spec().ip_families();
   auto family = families.empty() ? std::string("IPv4") : std::string(families[0]);
   return endpoints_by_ports(service, of, selector, family, pods,
-                            [&](const slice_endpoint& one) { return counts(one, service); });
+                            [&](const slice_endpoint& one) { return is_served(one, service); });
 }
 
 void add_address(core_v1::endpoint_address_view to, const slice_endpoint& one) {
@@ -92,7 +92,7 @@ document wanted_object(const core_v1::service_view& service, const object& of, c
 }
 
 // What this controller decides, as text: two objects are the same when these are.
-std::string essence(const document& one) {
+std::string endpoints_essence(const document& one) {
   std::string out;
   for (const node* part :
        {one.root().find("subsets"), one.root().find("metadata", "labels"), one.root().find("metadata", "annotations")})
@@ -151,7 +151,7 @@ std::vector<effect> endpoints_core::reconcile(const controller::key_due& due, co
     order.tolerated = {reason::already_exists};
     return {std::move(order)};
   }
-  if (essence(decode(*existing)) == essence(wanted)) return {};
+  if (endpoints_essence(decode(*existing)) == endpoints_essence(wanted)) return {};
   core_v1::endpoints_view(wanted).mutable_metadata().set_resource_version(std::to_string(existing->revision));
   return {replace(collection + "/" + name, to_json(wanted.root()), endpoints)};
 }

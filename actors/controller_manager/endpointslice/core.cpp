@@ -15,7 +15,7 @@ using controller::effect;
 namespace {
 
 // The parts of a slice that this controller decides, as text: two slices are the same when these are.
-std::string essence(const document& slice) {
+std::string slice_essence(const document& slice) {
   std::string out;
   auto add = [&](const node* part) { out += (part ? to_json(*part) : std::string("null")) + "\n"; };
   add(slice.root().find("addressType"));
@@ -31,9 +31,9 @@ std::string essence(const document& slice) {
   return out;
 }
 
-std::string essence(std::string_view json) {
+std::string slice_essence(std::string_view json) {
   auto parsed = document::parse(json);
-  return parsed ? essence(*parsed) : std::string();
+  return parsed ? slice_essence(*parsed) : std::string();
 }
 
 std::vector<std::string> families(const core_v1::service_view& service) {
@@ -134,10 +134,10 @@ std::vector<effect> endpointslice_core::reconcile(const controller::key_due& due
                       as, revision);
   };
   std::multimap<std::string, object_ptr> current;
-  for (const auto& one : existing) current.emplace(essence(one->json.view()), one);
+  for (const auto& one : existing) current.emplace(slice_essence(one->json.view()), one);
   std::vector<const wanted_slice*> missing;
   for (const auto& one : wanted) {
-    auto same = current.find(essence(text(one, {}, {})));
+    auto same = current.find(slice_essence(text(one, {}, {})));
     if (same == current.end())
       missing.push_back(&one);
     else

@@ -10,7 +10,7 @@
 namespace troupe::controllers {
 namespace {
 
-struct condition {
+struct namespace_condition {
   const char* type;
   bool bad;
   std::string reason, message;
@@ -23,7 +23,7 @@ std::string joined(std::vector<std::string> parts) {
   return out;
 }
 
-condition content_remaining(const left_overs& left) {
+namespace_condition content_remaining(const left_overs& left) {
   std::vector<std::string> parts;
   for (const auto& [index, rest] : left) {
     const auto& resource = schema::resources()[index];
@@ -35,7 +35,7 @@ condition content_remaining(const left_overs& left) {
           "Some resources are remaining: " + joined(std::move(parts))};
 }
 
-condition finalizers_remaining(const left_overs& left) {
+namespace_condition finalizers_remaining(const left_overs& left) {
   std::map<std::string, std::int64_t> sum;
   for (const auto& [index, rest] : left)
     for (const auto& [finalizer, count] : rest.finalizers) sum[finalizer] += count;
@@ -43,13 +43,14 @@ condition finalizers_remaining(const left_overs& left) {
     return {"NamespaceFinalizersRemaining", false, "ContentHasNoFinalizers",
             "All content-preserving finalizers finished"};
   std::vector<std::string> parts;
+  parts.reserve(sum.size());
   for (const auto& [finalizer, count] : sum)
     parts.push_back(fmt::format("{} in {} resource instances", finalizer, count));
   return {"NamespaceFinalizersRemaining", true, "SomeFinalizersRemain",
           "Some content in the namespace has finalizers remaining: " + joined(std::move(parts))};
 }
 
-std::vector<condition> wanted_conditions(const left_overs& left) {
+std::vector<namespace_condition> wanted_conditions(const left_overs& left) {
   return {{"NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered", "All resources successfully discovered"},
           {"NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions",
            "All legacy kube types successfully parsed"},

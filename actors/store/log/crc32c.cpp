@@ -55,12 +55,12 @@ const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
 
 }  // namespace
 
-std::uint32_t crc32c(const void* data, std::size_t size, std::uint32_t seed) {
-  const auto* p = static_cast<const unsigned char*>(data);
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed) {
+  const auto* p = reinterpret_cast<const unsigned char*>(bytes.data());
 #if defined(__x86_64__)
-  if (has_instruction) return ~by_instruction(p, size, ~seed);
+  if (has_instruction) return ~by_instruction(p, bytes.size(), ~seed);
 #endif
-  return ~by_table(p, size, ~seed);
+  return ~by_table(p, bytes.size(), ~seed);
 }
 
 }  // namespace troupe::store::log

@@ -26,35 +26,39 @@ struct writer {
   }
 };
 /// Reads them back.
-struct reader {
-  const char* at;
+class reader {
+ public:
+  explicit reader(std::string_view bytes) : at_(bytes.data()) {}
   template <class T>
   T take() {
     T value;
-    std::memcpy(&value, at, sizeof value);
-    at += sizeof value;
+    std::memcpy(&value, at_, sizeof value);
+    at_ += sizeof value;
     return value;
   }
+
+ private:
+  const char* at_;
 };
 
 constexpr std::size_t page_crc_at = page_size - 4;
 
 std::string finish_page(std::string page) {
-  const std::uint32_t crc = crc32c(page.data(), page_crc_at);
+  const std::uint32_t crc = crc32c(std::string_view(page).substr(0, page_crc_at));
   std::memcpy(page.data() + page_crc_at, &crc, 4);
   return page;
 }
 
 bool page_intact(std::string_view page, std::uint64_t magic) {
   if (page.size() != page_size) return false;
-  reader r{page.data() + page_crc_at};
-  if (r.take<std::uint32_t>() != crc32c(page.data(), page_crc_at)) return false;
-  return reader{page.data()}.take<std::uint64_t>() == magic;
+  reader r(page.substr(page_crc_at));
+  if (r.take<std::uint32_t>() != crc32c(page.substr(0, page_crc_at))) return false;
+  return reader(page).take<std::uint64_t>() == magic;
 }
 
 /// Reads everything of a record's header; the caller checks that 64 bytes are there.
-record_view read_header(const char* bytes, std::uint32_t& key_size, std::uint32_t& value_size) {
-  reader r{bytes};
+record_view read_header(std::string_view bytes, std::uint32_t& key_size, std::uint32_t& value_size) {
+  reader r(bytes);
   record_view v;
   v.crc = r.take<std::uint32_t>();
   v.size = r.take<std::uint32_t>();
@@ -100,7 +104,7 @@ std::string encode(const segment_mark& mark) {
 
 std::optional<segment_header> parse_header(std::string_view page) {
   if (!page_intact(page, header_magic)) return std::nullopt;
-  reader r{page.data() + sizeof header_magic};
+  reader r(page.substr(sizeof header_magic));
   if (r.take<std::uint32_t>() != format_version) return std::nullopt;
   segment_header h;
   h.segment = r.take<std::uint32_t>();
@@ -112,7 +116,7 @@ std::optional<segment_header> parse_header(std::string_view page) {
 
 std::optional<segment_mark> parse_mark(std::string_view page) {
   if (!page_intact(page, mark_magic)) return std::nullopt;
-  reader r{page.data() + sizeof mark_magic};
+  reader r(page.substr(sizeof mark_magic));
   segment_mark m;
   m.sealed = r.take<std::uint32_t>() != 0;
   m.end = r.take<std::uint64_t>();
@@ -132,12 +136,12 @@ void encode(const batch_header& header, std::uint32_t salt, char* to) {
   w.put(header.payload_crc);
   w.put(header.sequence);
   w.put(std::uint32_t{0});
-  w.put(crc32c(to, batch_header_size - 4, salt));
+  w.put(crc32c({to, batch_header_size - 4}, salt));
 }
 
 std::optional<batch_header> parse_batch(std::string_view bytes, std::uint32_t salt) {
   if (bytes.size() < batch_header_size) return std::nullopt;
-  reader r{bytes.data()};
+  reader r(bytes);
   if (r.take<std::uint32_t>() != batch_magic) return std::nullopt;
   batch_header h;
   h.payload_size = r.take<std::uint32_t>();
@@ -145,7 +149,7 @@ std::optional<batch_header> parse_batch(std::string_view bytes, std::uint32_t sa
   h.payload_crc = r.take<std::uint32_t>();
   h.sequence = r.take<std::uint64_t>();
   r.take<std::uint32_t>();
-  if (r.take<std::uint32_t>() != crc32c(bytes.data(), batch_header_size - 4, salt)) return std::nullopt;
+  if (r.take<std::uint32_t>() != crc32c(bytes.substr(0, batch_header_size - 4), salt)) return std::nullopt;
   return h;
 }
 
@@ -167,7 +171,7 @@ std::uint32_t append_record(std::string& to, const record& r) {
   w.put(r.ttl);
   to.append(r.key);
   to.append(r.value.view());
-  const std::uint32_t crc = crc32c(to.data() + begin + 4, size - 4);
+  const std::uint32_t crc = crc32c(std::string_view(to).substr(begin + 4));
   std::memcpy(to.data() + begin, &crc, 4);
   return crc;
 }
@@ -176,31 +180,31 @@ std::optional<record_view> parse_record(std::string_view bytes) {
   if (bytes.size() < record_header_size) return std::nullopt;
   std::uint32_t key_size = 0;
   std::uint32_t value_size = 0;
-  record_view v = read_header(bytes.data(), key_size, value_size);
+  record_view v = read_header(bytes, key_size, value_size);
   const std::uint64_t needed = std::uint64_t{record_header_size} + key_size + value_size;
   if (v.size != needed || v.size > bytes.size()) return std::nullopt;
-  if (v.crc != crc32c(bytes.data() + 4, v.size - 4)) return std::nullopt;
+  if (v.crc != crc32c(bytes.substr(4, v.size - 4))) return std::nullopt;
   v.key = bytes.substr(record_header_size, key_size);
   v.value = bytes.substr(record_header_size + key_size, value_size);
   return v;
 }
 
-std::uint32_t record_crc(std::string_view bytes) { return reader{bytes.data()}.take<std::uint32_t>(); }
+std::uint32_t record_crc(std::string_view bytes) { return reader(bytes).take<std::uint32_t>(); }
 
 void append_footer_entry(std::string& to, std::string_view record_bytes, std::uint32_t offset) {
   std::uint32_t key_size = 0;
   std::uint32_t value_size = 0;
-  read_header(record_bytes.data(), key_size, value_size);
+  read_header(record_bytes, key_size, value_size);
   to.append(reinterpret_cast<const char*>(&offset), sizeof offset);
   to.append(record_bytes.substr(0, record_header_size + key_size));
 }
 
 std::optional<std::pair<record_view, std::uint32_t>> take_footer_entry(std::string_view& bytes) {
   if (bytes.size() < footer_entry_size) return std::nullopt;
-  const auto offset = reader{bytes.data()}.take<std::uint32_t>();
+  const auto offset = reader(bytes).take<std::uint32_t>();
   std::uint32_t key_size = 0;
   std::uint32_t value_size = 0;
-  record_view v = read_header(bytes.data() + 4, key_size, value_size);
+  record_view v = read_header(bytes.substr(4), key_size, value_size);
   if (bytes.size() - footer_entry_size < key_size) return std::nullopt;
   v.key = bytes.substr(footer_entry_size, key_size);
   bytes.remove_prefix(footer_entry_size + key_size);

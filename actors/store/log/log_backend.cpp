@@ -25,20 +25,21 @@ disk_usage log_backend::usage() const {
   return u;
 }
 
-result<std::string> log_backend::read_record(const place& from) {
+result<std::string> log_backend::read_record(const place& from, std::size_t* value_size) {
   auto f = segment_file(from.at.segment);
   if (!f) return store_error("store: segment " + std::to_string(from.at.segment) + " is gone");
   auto bytes = f->read(from.at.offset, from.at.size);
   if (!bytes) return bytes;
   auto r = parse_record(*bytes);
   if (!r || r->size != from.at.size || r->revision != from.revision) return corrupt_record(from.revision);
+  if (value_size) *value_size = r->value.size();
   return bytes;
 }
 
 result<shared_bytes> log_backend::read(const place& from) {
-  auto bytes = read_record(from);
+  std::size_t value_size = 0;
+  auto bytes = read_record(from, &value_size);
   if (!bytes) return bytes.error();
-  const auto value_size = parse_record(*bytes)->value.size();
   bytes->erase(0, bytes->size() - value_size);
   return shared_bytes(std::move(*bytes));
 }
@@ -77,7 +78,7 @@ core::event log_backend::commit(const std::vector<core::append>& appends) {
   header.payload_size = static_cast<std::uint32_t>(b.bytes.size() - batch_header_size);
   header.records = static_cast<std::uint32_t>(std::count(b.lost.begin(), b.lost.end(), false));
   header.sequence = active_.next_sequence;
-  header.payload_crc = crc32c(b.crcs.data(), b.crcs.size());
+  header.payload_crc = crc32c(b.crcs);
   encode(header, active_.header.salt, b.bytes.data());
   auto outcome = active_file_->write(active_.end, b.bytes);
   if (outcome.ok()) outcome = active_file_->sync_data();

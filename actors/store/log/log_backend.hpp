@@ -59,7 +59,8 @@ class log_backend final : public backend {
   status make_room(std::uint64_t size);
   status roll(std::uint64_t size);
   void place_records(batch& b);
-  result<std::string> read_record(const place& from);
+  /// A record's bytes, found intact. `value_size`, if wanted: how many of them, the last ones, are its value.
+  result<std::string> read_record(const place& from, std::size_t* value_size = nullptr);
   std::shared_ptr<file> segment_file(std::uint32_t number) const;
   disk_usage usage() const;
 

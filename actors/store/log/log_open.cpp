@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <string_view>
 #include <utility>
 
 #include "actors/store/log/lock.hpp"
 #include "actors/store/log/log_backend.hpp"
+#include "messages/number.hpp"
 
 namespace troupe::store::log {
 
@@ -18,10 +19,9 @@ result<std::vector<std::uint32_t>> list_segments(const std::string& directory) {
   if (open == nullptr) return system_error("open " + directory);
   std::vector<std::uint32_t> numbers;
   while (const auto* entry = ::readdir(open)) {
-    unsigned number = 0;
-    if (std::sscanf(entry->d_name, "segment-%8u", &number) == 1 && segment_name(number) == entry->d_name) {
-      numbers.push_back(number);
-    }
+    const std::string_view name = entry->d_name;
+    const auto number = number_in<std::uint32_t>(name.substr(std::min(name.find('-') + 1, name.size())));
+    if (number && segment_name(*number) == name) numbers.push_back(*number);
   }
   ::closedir(open);
   std::sort(numbers.begin(), numbers.end());

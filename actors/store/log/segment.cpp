@@ -29,7 +29,7 @@ bool visit_batch(std::string_view payload, const batch_header& h, std::uint32_t 
     found.emplace_back(*r, location{segment, static_cast<std::uint32_t>(offset + at), r->size});
     at += r->size;
   }
-  if (at != payload.size() || crc32c(crcs.data(), crcs.size()) != h.payload_crc) return false;
+  if (at != payload.size() || crc32c(crcs) != h.payload_crc) return false;
   for (const auto& [r, place] : found) {
     append_footer_entry(content.footer, payload.substr(place.offset - offset, r.size), place.offset);
     ++content.records;
@@ -127,8 +127,7 @@ status load_segment(const file& from, segment_content& content, const record_vis
   if (content.mark.sealed) {
     auto footer = from.read(content.mark.end, content.mark.footer_size);
     if (!footer) return footer.error();
-    const bool intact =
-        footer->size() == content.mark.footer_size && crc32c(footer->data(), footer->size()) == content.mark.footer_crc;
+    const bool intact = footer->size() == content.mark.footer_size && crc32c(*footer) == content.mark.footer_crc;
     if (intact) {
       content.end = content.mark.end;
       content.next_sequence = content.mark.next_sequence;
@@ -166,7 +165,7 @@ status seal_segment(const file& to, const segment_content& content) {
   mark.end = content.end;
   mark.allocated = content.end + content.footer.size();
   mark.footer_size = content.footer.size();
-  mark.footer_crc = crc32c(content.footer.data(), content.footer.size());
+  mark.footer_crc = crc32c(content.footer);
   mark.records = content.records;
   mark.next_sequence = content.next_sequence;
   if (auto s = write_mark(to, mark); !s.ok()) return s;

@@ -164,4 +164,11 @@ inline std::string config_map(const std::string& name, const std::string& value)
 constexpr const char* pods = "/api/v1/namespaces/default/pods";
 constexpr const char* maps = "/api/v1/namespaces/default/configmaps";
 
+/// The account that pods of the default namespace run under, which a controller would make.
+inline void make_account(cluster& c) {
+  auto made = c.post("/api/v1/namespaces/default/serviceaccounts",
+                     R"({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}})");
+  if (made.code != 201) throw std::runtime_error("the account could not be made");
+}
+
 }  // namespace troupe::api::testing

@@ -7,17 +7,6 @@ using namespace troupe;
 using namespace troupe::api;
 using namespace troupe::api::testing;
 
-namespace {
-
-/// The default service account that pods need.
-void make_account(cluster& c) {
-  auto made = c.post("/api/v1/namespaces/default/serviceaccounts",
-                     R"({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}})");
-  REQUIRE(made.code == 201);
-}
-
-}  // namespace
-
 TEST_CASE("a cluster starts with its namespaces, roles and service") {
   cluster c;
   CHECK(c.get("/api/v1/namespaces/kube-system").code == 200);

@@ -9,11 +9,6 @@ using namespace troupe::api::testing;
 
 namespace {
 
-void make_account(cluster& c) {
-  c.post("/api/v1/namespaces/default/serviceaccounts",
-         R"({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}})");
-}
-
 std::string eviction(const std::string& pod) {
   return R"({"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":")" + pod + "\"}}";
 }

@@ -21,6 +21,7 @@ struct machine_room {
   std::map<std::string, container::sandbox_status> sandboxes;
   std::map<std::string, container::container_status> containers;
   std::map<std::string, caf::strong_actor_ptr> subscribers;
+  std::vector<container::open_stream> streams;
   int next = 1;
   bool dead = false;
 };
@@ -42,7 +43,11 @@ class obedient_runtime final : public component<container::runtime_actor> {
             [this](const container::read_log& m) {
               send_to(current_sender(), container::log_chunk{m.id, shared_bytes("log of " + m.container_id), true, {}});
             },
-            [](const container::log_more&) {}};
+            [](const container::log_more&) {},
+            [this](const container::open_stream& m) {
+              room_->streams.push_back(m);
+              send_to(current_sender(), stream::opened{m.id, {}});
+            }};
   }
 
   void tell(const container::container_status& c) {
@@ -109,9 +114,10 @@ class obedient_runtime final : public component<container::runtime_actor> {
   std::shared_ptr<machine_room> room_;
 };
 
-using log_reader_actor = caf::typed_actor<caf::reacts_to<container::log_chunk>, caf::reacts_to<read_pod_log>>;
+using log_reader_actor = caf::typed_actor<caf::reacts_to<container::log_chunk>, caf::reacts_to<read_pod_log>,
+                                          caf::reacts_to<open_pod_stream>, caf::reacts_to<stream::opened>>;
 
-/// Asks a kubelet for logs and keeps what comes.
+/// Asks a kubelet for logs and streams and keeps what comes.
 class log_reader final : public component<log_reader_actor> {
  public:
   log_reader(caf::actor_config& settings, stable_ref<kubelet_actor> kubelet,
@@ -119,7 +125,12 @@ class log_reader final : public component<log_reader_actor> {
       : component(settings, "reader"), kubelet_(std::move(kubelet)), chunks_(std::move(chunks)) {}
   behavior_type make_behavior() override {
     return {[this](const container::log_chunk& c) { chunks_->push_back(c); },
-            [this](const read_pod_log& m) { send_to(kubelet_.handle(), m); }};
+            [this](const read_pod_log& m) { send_to(kubelet_.handle(), m); },
+            [this](const open_pod_stream& m) { send_to(kubelet_.handle(), m); },
+            [this](const stream::opened& m) {
+              chunks_->push_back(
+                  {m.id, m.error.ok() ? shared_bytes(std::string("opened")) : shared_bytes(), true, m.error});
+            }};
   }
 
  private:
@@ -263,6 +274,31 @@ TEST_CASE("logs come straight from the runtime; what cannot be read is refused")
   CHECK(chunk.data.view() == "log of " + t.room->containers.begin()->first);
   CHECK(read("web", "x").error.message == "container x is not valid for pod web");
   CHECK(read("other", "c").error.message == "pods \"other\" not found");
+}
+
+TEST_CASE("streams are opened by the runtime, at the right container or sandbox; others are refused") {
+  setup t;
+  t.create_pod("web");
+  auto heard = std::make_shared<std::vector<container::log_chunk>>();
+  auto client = t.world.system().spawn<log_reader>(t.reference, heard);
+  auto open = [&](container::stream_kind kind, const std::string& pod, const std::string& container) {
+    caf::anon_send(client, open_pod_stream{9, kind, "default", pod, container, {"sh"}, true, true, false, true, 80});
+    t.world.run_until_idle();
+    REQUIRE(!heard->empty());
+    return heard->back();
+  };
+  CHECK(open(container::stream_kind::exec, "web", "c").data.view() == "opened");
+  auto& order = t.room->streams.back();
+  CHECK(order.id == 9);
+  CHECK(order.target == t.room->containers.begin()->first);
+  CHECK(order.command == std::vector<std::string>{"sh"});
+  CHECK((order.stdin_open && order.stdout_open && !order.stderr_open && order.tty));
+  CHECK(open(container::stream_kind::port_forward, "web", "").data.view() == "opened");
+  CHECK(t.room->streams.back().target == t.room->sandboxes.begin()->first);
+  CHECK(t.room->streams.back().port == 80);
+  CHECK(open(container::stream_kind::attach, "web", "x").error.message == "container not found (\"x\")");
+  CHECK(open(container::stream_kind::exec, "other", "c").error.message == "pods \"other\" not found");
+  CHECK(t.room->streams.size() == 2);
 }
 
 TEST_CASE("the same seed gives the same run") {

@@ -69,8 +69,8 @@ class copier final : public controller::core {
 };
 
 /// World, scripted api_server that keeps Events apart, and the controller.
-struct setup {
-  explicit setup(trace::recorder* recorder = nullptr) : world(1, recorder) {
+struct controller_setup {
+  explicit controller_setup(trace::recorder* recorder = nullptr) : world(1, recorder) {
     plan->on_request = [this](const script::asked& a) {
       if (a.request.target.find("watch=true") != std::string::npos) {
         watcher = a;
@@ -127,7 +127,7 @@ struct setup {
 }  // namespace
 
 TEST_CASE("nothing is decided before the first list is complete") {
-  setup s;
+  controller_setup s;
   s.deliver({added(config_map("a", 1, "ua"))});
   CHECK(s.told() == "");
   s.deliver({bookmark(2, true)});
@@ -144,7 +144,7 @@ TEST_CASE("nothing is decided before the first list is complete") {
 }
 
 TEST_CASE("a key is not looked at again before the cache shows what was written") {
-  setup s;
+  controller_setup s;
   s.deliver({added(config_map("a", 1, "ua")), bookmark(2, true)});
   s.told();
   s.deliver({modified(config_map("a", 5, "ua"))});  // while the write is under way
@@ -159,7 +159,7 @@ TEST_CASE("a key is not looked at again before the cache shows what was written"
 }
 
 TEST_CASE("a write that never shows in the cache is not waited for without end") {
-  setup s;
+  controller_setup s;
   s.deliver({added(config_map("a", 1, "ua")), bookmark(2, true)});
   s.done(s.writes[0], 9);
   s.deliver({modified(config_map("a", 5, "ua"))});
@@ -169,7 +169,7 @@ TEST_CASE("a write that never shows in the cache is not waited for without end")
 }
 
 TEST_CASE("failed writes are tried again with growing pauses; tolerated errors are successes") {
-  setup s;
+  controller_setup s;
   s.on_write = [](const script::asked& a) { script::answer_error(a, make_status(reason::conflict, "no")); };
   s.deliver({added(config_map("a", 1, "ua")), added(config_map("copy-b", 2, "ub")), bookmark(3, true)});
   s.world.run_for(100ms);
@@ -188,7 +188,7 @@ TEST_CASE("failed writes are tried again with growing pauses; tolerated errors a
 }
 
 TEST_CASE("events are written once and counted afterwards") {
-  setup s;
+  controller_setup s;
   s.on_write = [](const script::asked& a) { script::answer_error(a, make_status(reason::conflict, "no")); };
   s.deliver({added(config_map("a", 1, "ua")), bookmark(3, true)});
   s.world.run_for(2s);
@@ -207,7 +207,7 @@ TEST_CASE("events are written once and counted afterwards") {
 }
 
 TEST_CASE("a controller that crashes starts over from a new list") {
-  setup s;
+  controller_setup s;
   s.deliver({added(config_map("a", 1, "ua")), bookmark(3, true)});
   CHECK(s.world.crash("root/copier"));
   s.world.run_for(1s);
@@ -222,7 +222,7 @@ TEST_CASE("a recorded controller replays in a fresh core, a changed one is found
   auto recorder = trace::recorder::open({.directory = place});
   REQUIRE(recorder);
   {
-    setup s(recorder->get());
+    controller_setup s(recorder->get());
     s.on_write = [](const script::asked& a) {
       api::response answer;
       answer.revision = 6;

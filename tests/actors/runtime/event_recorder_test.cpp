@@ -32,8 +32,8 @@ class reporter final : public component<api::client_actor> {
   event_recorder events_;
 };
 
-struct setup {
-  setup() : world(1) {
+struct recorder_setup {
+  recorder_setup() : world(1) {
     ref = stable_ref<api::api_server_actor>::make(world.system(), "api_server");
     ref.set_target(world.system().spawn<scripted_server>(plan));
     handle = world.system().spawn<reporter>(ref, &events, &context);
@@ -68,7 +68,7 @@ std::string name_of(const script::asked& one) {
 }  // namespace
 
 TEST_CASE("events are written one after another, in order") {
-  setup s;
+  recorder_setup s;
   s.tell(1000);
   for (std::size_t i = 0; i < 1000; ++i) {
     REQUIRE(s.plan->requests.size() == i + 1);
@@ -80,7 +80,7 @@ TEST_CASE("events are written one after another, in order") {
 }
 
 TEST_CASE("one that is refused does not hold up the next") {
-  setup s;
+  recorder_setup s;
   s.tell(2);
   s.answer(0, forbidden("", "events", "p0", "no"));
   REQUIRE(s.plan->requests.size() == 2);
@@ -88,7 +88,7 @@ TEST_CASE("one that is refused does not hold up the next") {
 }
 
 TEST_CASE("what does not fit the queue is dropped and counted") {
-  setup s;
+  recorder_setup s;
   s.tell(5000);
   CHECK(s.events->dropped() == 5000 - 1 - 4096);
   CHECK(s.plan->requests.size() == 1);

@@ -47,8 +47,8 @@ class watcher final : public component<api::client_actor> {
   informer informer_;
 };
 
-struct setup {
-  explicit setup(bool keep = true) : world(1) {
+struct informer_setup {
+  explicit informer_setup(bool keep = true) : world(1) {
     ref = stable_ref<api::api_server_actor>::make(world.system(), "api_server");
     start_server();
     informer_options options;
@@ -99,7 +99,7 @@ std::string joined(const lines& all) {
 }  // namespace
 
 TEST_CASE("first list, then changes") {
-  setup s;
+  informer_setup s;
   CHECK(s.target() == initial_watch_target("/api/v1/configmaps"));
   s.accept(1);
   s.deliver({added(config_map("b", 7, "ub")), added(config_map("a", 3, "ua"))});
@@ -117,7 +117,7 @@ TEST_CASE("first list, then changes") {
 }
 
 TEST_CASE("a watch that ends is resumed from the last revision") {
-  setup s;
+  informer_setup s;
   s.accept(1);
   s.deliver({bookmark(9, true)});
   s.deliver({added(config_map("a", 12, "ua"))});
@@ -130,7 +130,7 @@ TEST_CASE("a watch that ends is resumed from the last revision") {
 }
 
 TEST_CASE("after 410 a new list gives exactly the differences") {
-  setup s;
+  informer_setup s;
   s.accept(1);
   s.deliver({added(config_map("same", 1, "u1")), added(config_map("changed", 2, "u2")),
              added(config_map("gone", 3, "u3")), added(config_map("replaced", 4, "u4")), bookmark(9, true)});
@@ -150,7 +150,7 @@ TEST_CASE("after 410 a new list gives exactly the differences") {
 }
 
 TEST_CASE("a list that breaks off is begun anew and deletes nothing") {
-  setup s;
+  informer_setup s;
   s.accept(1);
   s.deliver({added(config_map("a", 1, "ua")), added(config_map("b", 2, "ub")), bookmark(5, true)});
   s.close(make_status(reason::gone, "gone"));
@@ -166,7 +166,7 @@ TEST_CASE("a list that breaks off is begun anew and deletes nothing") {
 }
 
 TEST_CASE("without kept objects the same changes are told") {
-  setup s(false);
+  informer_setup s(false);
   s.accept(1);
   s.deliver({added(config_map("a", 1, "ua")), added(config_map("b", 2, "ub")), bookmark(5, true)});
   s.close(make_status(reason::gone, "gone"));
@@ -177,7 +177,7 @@ TEST_CASE("without kept objects the same changes are told") {
 }
 
 TEST_CASE("errors are retried with growing, bounded pauses") {
-  setup s;
+  informer_setup s;
   s.plan->on_request = [](const script::asked& a) { script::answer_error(a, make_status(reason::forbidden, "no")); };
   script::answer_error(s.plan->requests.back(), make_status(reason::forbidden, "no"));
   s.world.run_for(10min);
@@ -187,7 +187,7 @@ TEST_CASE("errors are retried with growing, bounded pauses") {
 }
 
 TEST_CASE("a server that closes every watch at once is not asked in a loop") {
-  setup s;
+  informer_setup s;
   std::uint64_t id = 0;
   s.plan->on_request = [&](const script::asked& a) {
     script::accept_watch(a, ++id);
@@ -200,7 +200,7 @@ TEST_CASE("a server that closes every watch at once is not asked in a loop") {
 }
 
 TEST_CASE("a list that always answers 410 is not asked in a loop") {
-  setup s;
+  informer_setup s;
   s.plan->on_request = [](const script::asked& a) { script::answer_error(a, make_status(reason::gone, "gone")); };
   script::answer_error(s.plan->requests.back(), make_status(reason::gone, "gone"));
   s.world.run_for(10min);
@@ -208,7 +208,7 @@ TEST_CASE("a list that always answers 410 is not asked in a loop") {
 }
 
 TEST_CASE("the api_server's restart is survived by resuming") {
-  setup s;
+  informer_setup s;
   s.accept(1);
   s.deliver({added(config_map("a", 1, "ua")), bookmark(5, true)});
   s.told();
@@ -224,7 +224,7 @@ TEST_CASE("the api_server's restart is survived by resuming") {
 }
 
 TEST_CASE("a stopped informer is silent") {
-  setup s;
+  informer_setup s;
   s.accept(1);
   s.deliver({bookmark(5, true)});
   s.told();

@@ -32,8 +32,8 @@ class client final : public component<api::client_actor> {
 };
 
 /// World, scripted api_server and client.
-struct setup {
-  explicit setup(session_options options = {}, std::uint64_t seed = 1) : world(seed) {
+struct session_setup {
+  explicit session_setup(session_options options = {}, std::uint64_t seed = 1) : world(seed) {
     ref = stable_ref<api::api_server_actor>::make(world.system(), "api_server");
     start_server();
     handle = world.system().spawn<client>(ref, std::move(options), &session, &context);
@@ -79,7 +79,7 @@ api::response good(std::uint64_t revision) {
 }  // namespace
 
 TEST_CASE("a call carries user and agent and gets its answer once") {
-  setup s({.user = component_user("system:kube-scheduler"), .user_agent = "kube-scheduler"});
+  session_setup s({.user = component_user("system:kube-scheduler"), .user_agent = "kube-scheduler"});
   s.call(get("/api/v1/pods"));
   REQUIRE(s.plan->requests.size() == 1);
   CHECK(s.plan->requests[0].request.user->name == "system:kube-scheduler");
@@ -94,7 +94,7 @@ TEST_CASE("a call carries user and agent and gets its answer once") {
 }
 
 TEST_CASE("answers find their calls in any order; tokens go to the token handler") {
-  setup s;
+  session_setup s;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> got;
   s.act([&] {
     s.session->on_answer([&](std::uint64_t token, const api::response& r) { got.emplace_back(token, r.revision); });
@@ -109,7 +109,7 @@ TEST_CASE("answers find their calls in any order; tokens go to the token handler
 }
 
 TEST_CASE("deadlines: each call fails after its own, not before") {
-  setup s;
+  session_setup s;
   s.call(get("/slow"), 10s);
   s.call(get("/fast"), 1s);
   s.world.run_for(999ms);
@@ -127,7 +127,7 @@ TEST_CASE("deadlines: each call fails after its own, not before") {
 }
 
 TEST_CASE("overload is retried with growing pauses, then reported") {
-  setup s({.retries = 3, .retry_base = 100ms});
+  session_setup s({.retries = 3, .retry_base = 100ms});
   s.plan->on_request = [](const script::asked& a) {
     script::answer_error(a, make_status(reason::service_unavailable, "starting"));
   };
@@ -140,7 +140,7 @@ TEST_CASE("overload is retried with growing pauses, then reported") {
 }
 
 TEST_CASE("Retry-After is obeyed") {
-  setup s;
+  session_setup s;
   int asked = 0;
   s.plan->on_request = [&](const script::asked& a) {
     if (++asked == 1) {
@@ -161,7 +161,7 @@ TEST_CASE("Retry-After is obeyed") {
 }
 
 TEST_CASE("an error that is no overload is not retried") {
-  setup s;
+  session_setup s;
   s.plan->on_request = [](const script::asked& a) { script::answer_error(a, make_status(reason::conflict, "no")); };
   s.call(put("/x", "{}"));
   s.world.run_for(10s);
@@ -171,7 +171,7 @@ TEST_CASE("an error that is no overload is not retried") {
 }
 
 TEST_CASE("when the api_server dies, writes in flight fail at once and reads are asked again") {
-  setup s;
+  session_setup s;
   s.call(post("/w", "{}"));
   s.call(get("/r"));
   REQUIRE(s.plan->requests.size() == 2);
@@ -192,7 +192,7 @@ TEST_CASE("when the api_server dies, writes in flight fail at once and reads are
 }
 
 TEST_CASE("an api_server that is replaced without notice fails what went to the old one") {
-  setup s;
+  session_setup s;
   s.call(post("/w", "{}"));
   auto old = s.server;
   s.start_server();
@@ -206,7 +206,7 @@ TEST_CASE("an api_server that is replaced without notice fails what went to the 
 }
 
 TEST_CASE("a cancelled call is not answered") {
-  setup s;
+  session_setup s;
   s.act([&] {
     auto id = s.session->call(get("/x"), [&](const api::response& got) { s.answers.push_back(got); });
     s.session->cancel(id);
@@ -217,7 +217,7 @@ TEST_CASE("a cancelled call is not answered") {
 }
 
 TEST_CASE("watch: events before the answer that names it are kept; closing and stopping") {
-  setup s;
+  session_setup s;
   std::vector<std::string> told;
   api_session::handle_id id = 0;
   auto open = [&] {
@@ -261,7 +261,7 @@ TEST_CASE("watch: events before the answer that names it are kept; closing and s
 }
 
 TEST_CASE("a watch that is answered after it was given up is stopped at the server") {
-  setup s;
+  session_setup s;
   s.act([&] { s.session->stop_watch(s.session->watch("/w", {})); });
   script::accept_watch(s.plan->requests.at(0), 50);
   s.world.run_until_idle();

@@ -9,7 +9,7 @@ using namespace troupe::api;
 
 namespace {
 
-const auto pods = schema::find_resource("", "v1", "pods");
+const auto pod_resource = schema::find_resource("", "v1", "pods");
 
 /// A store of pods that speaks in watch events.
 struct script {
@@ -49,7 +49,7 @@ std::shared_ptr<const watch_filter> filter(const std::string& labels = {}, const
   auto out = std::make_shared<watch_filter>();
   out->namespace_name = space;
   out->labels = *label_selector::parse(labels);
-  out->fields = *field_selector::parse(fields, pods);
+  out->fields = *field_selector::parse(fields, pod_resource);
   out->key = space + "|" + labels + "|" + fields;
   return out;
 }
@@ -91,7 +91,7 @@ std::string told(const deliveries& all, std::uint64_t id) {
 
 TEST_CASE("one message per recipient, one vector for equal watches") {
   script s;
-  cacher_core core(pods);
+  cacher_core core(pod_resource);
   core.reset({}, 10);
   core.open(spec(1, 7, filter(), 10), 0);
   core.open(spec(2, 7, filter(), 10), 0);
@@ -109,7 +109,7 @@ TEST_CASE("one message per recipient, one vector for equal watches") {
 
 TEST_CASE("selector transitions, through indexes too") {
   script s;
-  cacher_core core(pods);
+  cacher_core core(pod_resource);
   core.reset({}, 10);
   core.open(spec(1, 1, filter("l=x"), 10), 0);
   core.open(spec(2, 1, filter("", "spec.nodeName=n1"), 10), 0);
@@ -138,7 +138,7 @@ TEST_CASE("selector transitions, through indexes too") {
 
 TEST_CASE("a watch that begins in the past is served from the window, or refused") {
   script s;
-  cacher_core core(pods, {3, 1 << 20});
+  cacher_core core(pod_resource, {3, 1 << 20});
   core.reset({}, 10);
   core.apply(s.batch({s.put("a"), s.put("b"), s.put("c"), s.put("d"), s.erase("a")}));  // 11..15, window holds 13..15
   CHECK(told(core.open(spec(1, 1, filter(), 12), 0), 1) == "+c +d -a ");
@@ -153,7 +153,7 @@ TEST_CASE("a watch that begins in the past is served from the window, or refused
 
 TEST_CASE("bookmarks, timeouts, closing") {
   script s;
-  cacher_core core(pods);
+  cacher_core core(pod_resource);
   core.reset({}, 10);
   auto one = spec(1, 1, filter(), 10);
   one.bookmarks = true;
@@ -173,7 +173,7 @@ TEST_CASE("bookmarks, timeouts, closing") {
 
 TEST_CASE("what was seen already is skipped; what is no object is counted") {
   script s;
-  cacher_core core(pods);
+  cacher_core core(pod_resource);
   core.reset({}, 10);
   core.open(spec(1, 1, filter(), 10), 0);
   auto first = s.put("a");

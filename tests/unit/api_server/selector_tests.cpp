@@ -10,12 +10,12 @@ using namespace troupe::api;
 
 namespace {
 
-const auto pods = schema::find_resource("", "v1", "pods");
+const auto pod_kind = schema::find_resource("", "v1", "pods");
 
 object_ptr pod(const std::string& labels, const std::string& rest = {}) {
   auto json = R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"n","uid":"u","labels":{)" +
               labels + "}}" + rest + "}";
-  auto made = make_object(pods, json, 5, 1);
+  auto made = make_object(pod_kind, json, 5, 1);
   REQUIRE(made.ok());
   return *made;
 }
@@ -33,7 +33,7 @@ std::string label_error(const std::string& text) {
 }
 
 bool field_selects(const std::string& text, const object_ptr& o) {
-  auto parsed = field_selector::parse(text, pods);
+  auto parsed = field_selector::parse(text, pod_kind);
   INFO(text);
   REQUIRE(parsed.ok());
   return parsed->matches(*o);
@@ -78,8 +78,8 @@ TEST_CASE("field selectors") {
     CHECK(field_selects(text, o));
   for (auto text : {"metadata.name=q", "spec.nodeName=", "status.phase=Failed", "spec.nodeName!=n1"})
     CHECK_FALSE(field_selects(text, o));
-  CHECK(field_selector::parse("spec.foo=1", pods).error().message == "field label not supported: spec.foo");
-  CHECK(field_selector::parse("nonsense", pods).error().message ==
+  CHECK(field_selector::parse("spec.foo=1", pod_kind).error().message == "field label not supported: spec.foo");
+  CHECK(field_selector::parse("nonsense", pod_kind).error().message ==
         "invalid selector: 'nonsense'; can't understand 'nonsense'");
   auto maps = schema::find_resource("", "v1", "configmaps");
   CHECK(field_selector::parse("data=1", maps).error().message ==

@@ -10,17 +10,17 @@ using namespace troupe::api;
 
 namespace {
 
-struct parsed {
+struct parsed_request {
   request_context context;
   parsed_target outcome;
 };
 
-parsed parse(method verb, std::string target, std::string accept = {}) {
+parsed_request parse(method verb, std::string target, std::string accept = {}) {
   request r;
   r.verb = verb;
   r.target = std::move(target);
   r.accept = std::move(accept);
-  parsed out;
+  parsed_request out;
   out.outcome = parse_target(r, out.context);
   return out;
 }

@@ -13,8 +13,8 @@ using namespace troupe::api;
 
 namespace {
 
-struct policy_cluster : fake_cluster {
-  policy_cluster() {
+struct default_cluster : fake_cluster {
+  default_cluster() {
     for (const std::string& object : bootstrap_objects()) put(object);
   }
 };
@@ -67,7 +67,7 @@ TEST_CASE("one default object in full") {
 }
 
 TEST_CASE("components have the rights they need and no more") {
-  policy_cluster cluster;
+  default_cluster cluster;
   authorizer judge(cluster);
   auto allows = [&](const user_ptr& who, const attributes& what) { return judge.decide(*who, what).allowed; };
   auto scheduler = user("system:kube-scheduler");

@@ -8,8 +8,8 @@ using namespace troupe::api;
 
 namespace {
 
-struct policy_cluster : fake_cluster {
-  policy_cluster() {
+struct review_cluster : fake_cluster {
+  review_cluster() {
     for (const std::string& object : bootstrap_objects()) put(object);
     put(binding("dev", "edit", "ClusterRole", "edit", R"([{"kind":"User","name":"jane"}])"));
     put(role("Role", "dev", "namer",
@@ -36,7 +36,7 @@ constexpr const char* authorization = "authorization.k8s.io";
 }  // namespace
 
 TEST_CASE("self subject access review") {
-  policy_cluster cluster;
+  review_cluster cluster;
   auto ask_self = [&](const char* spec) {
     return review(cluster, authorization, "selfsubjectaccessreviews", user("jane"), spec);
   };
@@ -54,7 +54,7 @@ TEST_CASE("self subject access review") {
 }
 
 TEST_CASE("subject access reviews about others") {
-  policy_cluster cluster;
+  review_cluster cluster;
   auto admin = user("admin", {"system:masters"});
   CHECK(review(cluster, authorization, "subjectaccessreviews", admin,
                R"({"user":"jane","resourceAttributes":{"namespace":"dev","verb":"list","resource":"pods"}})") ==
@@ -74,7 +74,7 @@ TEST_CASE("subject access reviews about others") {
 }
 
 TEST_CASE("self subject rules review, self subject review, token review") {
-  policy_cluster cluster;
+  review_cluster cluster;
   CHECK(review(cluster, authorization, "selfsubjectrulesreviews", user("joe"), R"({"namespace":"dev"})") ==
         R"({"resourceRules":[{"verbs":["create"],"apiGroups":["authorization.k8s.io"],"resources":)"
         R"(["selfsubjectaccessreviews","selfsubjectrulesreviews"]},{"verbs":["create"],"apiGroups":)"
@@ -93,7 +93,7 @@ TEST_CASE("self subject rules review, self subject review, token review") {
 }
 
 TEST_CASE("nobody grants more than they hold") {
-  policy_cluster cluster;
+  review_cluster cluster;
   cluster.put(binding("dev", "admin", "ClusterRole", "admin", R"([{"kind":"User","name":"ada"}])"));
   authorizer judge(cluster);
   auto check = [&](user_ptr who, const char* plural, std::string space, const std::string& json) {

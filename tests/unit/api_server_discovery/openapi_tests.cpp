@@ -15,8 +15,8 @@ namespace {
 
 const std::vector<health_check> no_checks;
 
-nonresource_answer get(std::string_view path, std::string_view query = {}, std::string_view accept = "application/json",
-                       std::string_view etag = {}) {
+nonresource_answer fetch(std::string_view path, std::string_view query = {},
+                         std::string_view accept = "application/json", std::string_view etag = {}) {
   return answer_nonresource({path, query, accept, etag, no_checks});
 }
 document parsed(std::string_view json) {
@@ -47,19 +47,19 @@ bool names_parameter(const node* list, std::string_view name) {
 }  // namespace
 
 TEST_CASE("the v3 index leads to documents by hash") {
-  document index = parsed(get("/openapi/v3").body.view());
+  document index = parsed(fetch("/openapi/v3").body.view());
   const node* apps = index.root().find("paths", "apis/apps/v1", "serverRelativeURL");
   REQUIRE(apps);
   std::string url(apps->string());
   auto mark = url.find('?');
   REQUIRE(mark != std::string::npos);
-  nonresource_answer exact = get(url.substr(0, mark), url.substr(mark + 1));
+  nonresource_answer exact = fetch(url.substr(0, mark), url.substr(mark + 1));
   CHECK(exact.code == 200);
-  nonresource_answer stale = get("/openapi/v3/apis/apps/v1", "hash=0");
+  nonresource_answer stale = fetch("/openapi/v3/apis/apps/v1", "hash=0");
   CHECK(stale.code == 301);
   CHECK(stale.headers[0].second == url);
-  CHECK(get("/openapi/v3/apis/apps/v1", {}, "application/json", exact.headers[0].second).code == 304);
-  CHECK(get("/openapi/v3/apis/nope/v1").code == 404);
+  CHECK(fetch("/openapi/v3/apis/apps/v1", {}, "application/json", exact.headers[0].second).code == 304);
+  CHECK(fetch("/openapi/v3/apis/nope/v1").code == 404);
   CHECK(index.root().find("paths", "api/v1") != nullptr);
   CHECK(index.root().find("paths", "apis/metrics.k8s.io/v1beta1") == nullptr);
 }
@@ -90,10 +90,10 @@ TEST_CASE("schemas of core/v1 say what kubectl needs") {
 }
 
 TEST_CASE("every reference of every document resolves") {
-  document index = parsed(get("/openapi/v3").body.view());
+  document index = parsed(fetch("/openapi/v3").body.view());
   const node* paths = index.root().find("paths");
   for (const member* m = paths->begin_members(); m != paths->end_members(); ++m) {
-    document doc = parsed(get("/openapi/v3/" + std::string(m->key)).body.view());
+    document doc = parsed(fetch("/openapi/v3/" + std::string(m->key)).body.view());
     const node* schemas = doc.root().find("components", "schemas");
     each_reference(doc.root(), [&](std::string_view reference) {
       constexpr std::string_view prefix = "#/components/schemas/";
@@ -132,7 +132,7 @@ TEST_CASE("paths carry the operations and parameters that clients look for") {
 }
 
 TEST_CASE("v2 is JSON only") {
-  nonresource_answer binary = get("/openapi/v2", {}, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf");
+  nonresource_answer binary = fetch("/openapi/v2", {}, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf");
   CHECK(binary.code == 200);
   CHECK(binary.content_type == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
   // Document.swagger, then info.title: field 1 and field 2, lengths first.
@@ -141,8 +141,8 @@ TEST_CASE("v2 is JSON only") {
                                                       "2.0\x12",
                                                       6)));
   CHECK(binary.body.view().find("io.k8s.api.core.v1.ConfigMap") != std::string_view::npos);
-  CHECK(get("/openapi/v2", {}, "application/xml").code == 406);
-  nonresource_answer answer = get("/openapi/v2");
+  CHECK(fetch("/openapi/v2", {}, "application/xml").code == 406);
+  nonresource_answer answer = fetch("/openapi/v2");
   CHECK(answer.code == 200);
   document v2 = parsed(answer.body.view());
   CHECK(v2.root().find("swagger")->string() == "2.0");

@@ -4,8 +4,7 @@
 #include "actors/container_runtime/hollow/annotations.hpp"
 #include "actors/container_runtime/hollow/core.hpp"
 
-using namespace troupe;
-using namespace troupe::hollow;
+namespace troupe::hollow {
 
 namespace {
 
@@ -79,6 +78,16 @@ TEST_CASE("sandboxes get addresses of the pod range and give them back") {
   CHECK(m.ip == "10.1.0.4");
 }
 
+TEST_CASE("a pod range is an address and a prefix that leaves room for pods") {
+  machine m;
+  for (const char* wrong : {"", "10.1.0.0", "10.1.0/24", "10.1.0.0/", "10.1.0.0/31", "10.1.0.0/33", "10.1.0.256/24",
+                            "10.1.0.0.0/24", "10.1.0.0/24 ", "fd00::/64"})
+    CHECK(m.ask(container::update_network{wrong}).error.message == std::string("invalid pod CIDR ").append(wrong));
+  CHECK(m.ask(container::update_network{"10.9.8.77/24"}).error.ok());
+  m.sandbox("u1");
+  CHECK(m.ip == "10.9.8.2");
+}
+
 TEST_CASE("containers run until they are told, or as annotated") {
   machine m;
   auto forever = m.start(m.sandbox("u1"));
@@ -147,3 +156,5 @@ TEST_CASE("durations") {
   CHECK(parse_duration("") == -1);
   CHECK(parse_duration("soon") == -1);
 }
+
+}  // namespace troupe::hollow

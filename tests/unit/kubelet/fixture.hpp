@@ -6,10 +6,18 @@
 #include <string>
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include "actors/kubelet/pod_core.hpp"
 #include "messages/document.hpp"
 
 namespace troupe::kubelet::testing {
+
+inline document parse_json(const std::string& json) {
+  auto parsed = document::parse(json);
+  REQUIRE(parsed);
+  return std::move(*parsed);
+}
 
 inline object_ptr make_pod_object(const std::string& json, std::uint64_t revision = 1) {
   auto made = std::make_shared<object>();

@@ -15,10 +15,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct folder {
+struct log_folder {
   fs::path path = fs::temp_directory_path() / ("troupe-kubelet-" + std::to_string(getpid()));
-  folder() { fs::create_directories(path); }
-  ~folder() { fs::remove_all(path); }
+  log_folder() { fs::create_directories(path); }
+  ~log_folder() { fs::remove_all(path); }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(path / name) << text;
     return path / name;
@@ -39,7 +39,7 @@ container::container_status ended(std::int32_t code) {
 }  // namespace
 
 TEST_CASE("a large log is moved aside, five files at most are kept") {
-  folder here;
+  log_folder here;
   auto log = here.write("0.log", "x");
   CHECK_FALSE(log_is_large(log));
   fs::resize_file(log, largest_log + 1);
@@ -56,7 +56,7 @@ TEST_CASE("a large log is moved aside, five files at most are kept") {
 }
 
 TEST_CASE("a log that could not be opened anew is moved back") {
-  folder here;
+  log_folder here;
   auto log = here.write("0.log", "kept");
   REQUIRE(rotate_log(log, "1"));
   unrotate_log(log, "1");
@@ -66,7 +66,7 @@ TEST_CASE("a log that could not be opened anew is moved back") {
 }
 
 TEST_CASE("the message of a container is what it wrote into its file") {
-  folder here;
+  log_folder here;
   auto file = make_message_file(here.path, "uid", "main", 2);
   REQUIRE(!file.empty());
   CHECK((fs::status(file).permissions() & fs::perms::others_write) != fs::perms::none);
@@ -81,7 +81,7 @@ TEST_CASE("the message of a container is what it wrote into its file") {
 }
 
 TEST_CASE("with FallbackToLogsOnError it is the end of the log, when it failed") {
-  folder here;
+  log_folder here;
   make_message_file(here.path, "uid", "main", 2);
   std::string text;
   for (int i = 0; i < 100; ++i) text += "2026-01-02T03:04:05Z stdout F line " + std::to_string(i) + "\n";

@@ -3,21 +3,16 @@
 
 #include "actors/kubelet/container_settings.hpp"
 #include "actors/kubelet/volumes.hpp"
+#include "tests/unit/kubelet/fixture.hpp"
 
 using namespace troupe;
 using namespace troupe::kubelet;
 
 namespace {
 
-document parse(const std::string& json) {
-  auto doc = document::parse(json);
-  REQUIRE(doc);
-  return std::move(*doc);
-}
-
 document pod_with(const std::string& container, const std::string& spec = "") {
-  return parse(R"({"metadata":{"name":"web","namespace":"ns","uid":"u","labels":{"app":"x"}},"spec":{)" + spec +
-               R"("containers":[{"name":"c","image":"i",)" + container + "}]}}");
+  return testing::parse_json(R"({"metadata":{"name":"web","namespace":"ns","uid":"u","labels":{"app":"x"}},"spec":{)" +
+                             spec + R"("containers":[{"name":"c","image":"i",)" + container + "}]}}");
 }
 
 std::string env_of(const container::container_config& config, const std::string& name) {
@@ -51,8 +46,8 @@ TEST_CASE("environment from values, fields, resources, config maps and secrets")
   container_inputs in;
   in.name = "c";
   in.pod_ips = {"10.1.1.1"};
-  in.sources.config_maps["cm"] = std::make_shared<const document>(parse(R"({"data":{"k":"v"}})"));
-  in.sources.secrets["s"] = std::make_shared<const document>(parse(R"({"data":{"pw":"c2VjcmV0"}})"));
+  in.sources.config_maps["cm"] = std::make_shared<const document>(testing::parse_json(R"({"data":{"k":"v"}})"));
+  in.sources.secrets["s"] = std::make_shared<const document>(testing::parse_json(R"({"data":{"pw":"c2VjcmV0"}})"));
   auto config = build_container(pod, {}, in);
   REQUIRE(config);
   CHECK(env_of(*config, "ALL") == "1v$(NONE)");
@@ -77,14 +72,14 @@ TEST_CASE("what is missing is named") {
   auto absent = build_container(pod, {}, in);
   REQUIRE(!absent);
   CHECK(absent.error().message == "configmap \"cm\" not found");
-  in.sources.config_maps["cm"] = std::make_shared<const document>(parse(R"({"data":{}})"));
+  in.sources.config_maps["cm"] = std::make_shared<const document>(testing::parse_json(R"({"data":{}})"));
   auto keyless = build_container(pod, {}, in);
   REQUIRE(!keyless);
   CHECK(keyless.error().message == "couldn't find key k in ConfigMap ns/cm");
 }
 
 TEST_CASE("services become environment variables") {
-  auto env = service_environment(parse(
+  auto env = service_environment(testing::parse_json(
       R"({"items":[{"metadata":{"name":"my-web"},"spec":{"clusterIP":"10.0.0.7","ports":[{"port":80,"name":"http"}]}},
                          {"metadata":{"name":"none"},"spec":{"clusterIP":"None","ports":[{"port":80}]}}]})"));
   container::container_config config;

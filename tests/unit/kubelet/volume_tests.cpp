@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "actors/kubelet/volumes.hpp"
+#include "tests/unit/kubelet/fixture.hpp"
 
 using namespace troupe;
 using namespace troupe::kubelet;
@@ -15,22 +16,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct folder {
+struct volume_folder {
   fs::path path = fs::temp_directory_path() / ("troupe-volumes-" + std::to_string(getpid()));
-  folder() { fs::create_directories(path); }
-  ~folder() { fs::remove_all(path); }
+  volume_folder() { fs::create_directories(path); }
+  ~volume_folder() { fs::remove_all(path); }
 };
-
-document parse(const std::string& text) {
-  auto parsed = document::parse(text);
-  REQUIRE(parsed);
-  return std::move(*parsed);
-}
 
 }  // namespace
 
 TEST_CASE("a part of a volume must lie in it, whatever links a container made") {
-  folder here;
+  volume_folder here;
   auto volume = here.path / "v";
   fs::create_directories(volume / "real");
   fs::create_symlink("/etc", volume / "out");
@@ -54,13 +49,13 @@ TEST_CASE("a part of a volume must lie in it, whatever links a container made") 
 }
 
 TEST_CASE("an fsGroup may write into the pod's volumes") {
-  folder here;
+  volume_folder here;
   auto group = getegid();
-  auto pod =
-      parse(R"({"metadata":{"uid":"u"},"spec":{"securityContext":{"fsGroup":)" + std::to_string(group) +
-            R"(},"volumes":[{"name":"e","emptyDir":{}},{"name":"c","configMap":{"name":"m","defaultMode":256}}]}})");
+  auto pod = testing::parse_json(
+      R"({"metadata":{"uid":"u"},"spec":{"securityContext":{"fsGroup":)" + std::to_string(group) +
+      R"(},"volumes":[{"name":"e","emptyDir":{}},{"name":"c","configMap":{"name":"m","defaultMode":256}}]}})");
   env_sources sources;
-  sources.config_maps["m"] = std::make_shared<const document>(parse(R"({"data":{"key":"value"}})"));
+  sources.config_maps["m"] = std::make_shared<const document>(testing::parse_json(R"({"data":{"key":"value"}})"));
   std::map<std::string, std::string> paths;
   REQUIRE(make_volumes(pod, {}, sources, here.path, paths).empty());
   struct stat about {};
@@ -72,8 +67,8 @@ TEST_CASE("an fsGroup may write into the pod's volumes") {
 }
 
 TEST_CASE("a service account token cannot be projected, and that is said") {
-  folder here;
-  auto pod = parse(
+  volume_folder here;
+  auto pod = testing::parse_json(
       R"({"metadata":{"uid":"u"},"spec":{"volumes":[{"name":"t","projected":{"sources":[{"serviceAccountToken":{"path":"token"}}]}}]}})");
   std::map<std::string, std::string> paths;
   CHECK(make_volumes(pod, {}, {}, here.path, paths) ==

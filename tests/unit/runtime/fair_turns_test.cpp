@@ -13,14 +13,14 @@ namespace {
 constexpr std::size_t serving = 0, deciding = 1, reporting = 2;
 constexpr std::array<bool, urgency_count> all{true, true, true};
 
-/// Everyone always has something to do, each turn takes a microsecond: how many turns each got.
+/// The classes that wait always have something to do, each turn takes the same time: how many turns each got.
 std::array<std::uint64_t, urgency_count> turns_of(fair_turns& turns, std::size_t count,
                                                   const std::array<bool, urgency_count>& waiting) {
   std::array<std::uint64_t, urgency_count> got{};
   for (std::size_t i = 0; i < count; ++i) {
     auto which = turns.next(waiting);
     ++got[which];
-    turns.used(which, 1'000'000);
+    turns.used(which, 1'200'000);
   }
   return got;
 }

@@ -14,6 +14,7 @@
 using namespace troupe;
 using namespace troupe::store;
 using troupe::store::log::log_backend;
+using troupe::store::testing::no_cache;
 using troupe::store::testing::world;
 namespace fs = std::filesystem;
 
@@ -41,11 +42,6 @@ log::log_options small(const directory& d) {
   return o;
 }
 std::shared_ptr<backend> small_log(const directory& d) { return std::make_shared<log_backend>(small(d)); }
-core::settings no_cache() {
-  core::settings s;
-  s.value_cache_bytes = 0;
-  return s;
-}
 std::string value(world& w, const std::string& key) {
   auto r = w.get(key);
   return r.kvs.empty() ? "(none)" : std::string(r.kvs[0].value.view());
@@ -71,10 +67,10 @@ std::string open_error(const directory& d) {
 }  // namespace
 
 TEST_CASE("crc32c: the published check value, in one piece and in several") {
-  CHECK(log::crc32c("123456789", 9) == 0xE3069283U);
+  CHECK(log::crc32c("123456789") == 0xE3069283U);
   std::string text(1000, 'x');
   for (std::size_t cut : {0UL, 1UL, 7UL, 8UL, 333UL, 1000UL}) {
-    CHECK(log::crc32c(text.data() + cut, 1000 - cut, log::crc32c(text.data(), cut)) == log::crc32c(text.data(), 1000));
+    CHECK(log::crc32c(text.substr(cut), log::crc32c(text.substr(0, cut))) == log::crc32c(text));
   }
 }
 

@@ -5,6 +5,7 @@
 
 using namespace troupe;
 using namespace troupe::store;
+using troupe::store::testing::no_cache;
 using troupe::store::testing::world;
 
 namespace {
@@ -25,11 +26,6 @@ std::vector<std::string> told(const world& w, std::uint64_t id) {
   return out;
 }
 using lines = std::vector<std::string>;
-core::settings no_cache() {
-  core::settings s;
-  s.value_cache_bytes = 0;
-  return s;
-}
 }  // namespace
 
 TEST_CASE("an empty store is at revision 1 and the first transaction gets 2") {

@@ -16,6 +16,12 @@ namespace troupe::store::testing {
 
 inline shared_bytes bytes(std::string text) { return shared_bytes(std::move(text)); }
 
+inline core::settings no_cache() {
+  core::settings s;
+  s.value_cache_bytes = 0;
+  return s;
+}
+
 class world {
  public:
   explicit world(core::settings how = {}, std::shared_ptr<backend> under = std::make_shared<memory_backend>())

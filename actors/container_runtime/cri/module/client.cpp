@@ -215,16 +215,23 @@ class grpc_client final : public client {
           on_done(std::move(error), container::exec_result{std::move(text), r.exit_code()});
         });
   }
-  void start(container::open_exec& what, const labels&, done on_done) {
-    auto url = [](auto& r) { return container::stream_url{r.url()}; };
+  void start(find_stream& asked, const labels&, done on_done) {
+    auto& what = asked.what;
+    auto url = [](auto& r) { return stream_url{r.url()}; };
+    if (what.kind == container::stream_kind::port_forward) {
+      pb::PortForwardRequest out;
+      out.set_pod_sandbox_id(what.target);
+      out.add_port(what.port);
+      return call<pb::PortForwardResponse>(RUNTIME("PortForward"), out, quick, std::move(on_done), url);
+    }
     auto fill = [&](auto& out) {
-      out.set_container_id(what.id);
+      out.set_container_id(what.target);
       out.set_stdin(what.stdin_open);
       out.set_stdout(what.stdout_open);
       out.set_stderr(what.stderr_open && !what.tty);  // CRI: a terminal has one output only
       out.set_tty(what.tty);
     };
-    if (what.command.empty()) {
+    if (what.kind == container::stream_kind::attach) {
       pb::AttachRequest out;
       fill(out);
       return call<pb::AttachResponse>(RUNTIME("Attach"), out, quick, std::move(on_done), url);
@@ -233,13 +240,6 @@ class grpc_client final : public client {
     fill(out);
     for (auto& word : what.command) out.add_cmd(word);
     call<pb::ExecResponse>(RUNTIME("Exec"), out, quick, std::move(on_done), url);
-  }
-  void start(container::open_port_forward& what, const labels&, done on_done) {
-    pb::PortForwardRequest out;
-    out.set_pod_sandbox_id(what.sandbox_id);
-    for (auto port : what.ports) out.add_port(port);
-    call<pb::PortForwardResponse>(RUNTIME("PortForward"), out, quick, std::move(on_done),
-                                  [](auto& r) { return container::stream_url{r.url()}; });
   }
 
   // -- images
