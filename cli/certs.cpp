@@ -14,7 +14,7 @@
 namespace troupe::cli {
 namespace {
 
-int refuse(const std::string& why) {
+int refuse_certificates(const std::string& why) {
   std::cerr << "troupe certs: " << why << "\n";
   return 1;
 }
@@ -28,7 +28,7 @@ std::string date_text(std::int64_t seconds) {
 }
 
 /// One line a certificate of the folder, the one that ends first on top.
-int list(const std::string& data_dir) {
+int list_certificates(const std::string& data_dir) {
   auto folder = data_dir + "/pki";
   std::vector<std::pair<std::int64_t, std::string>> found;
   std::error_code failed;
@@ -38,7 +38,7 @@ int list(const std::string& data_dir) {
     // sa.crt is the public half of the key that signs tokens: no certificate.
     if (auto end = text ? pki::not_after(*text) : 0; end > 0) found.emplace_back(end, file.path().stem());
   }
-  if (failed) return refuse("cannot read " + folder + ": " + failed.message());
+  if (failed) return refuse_certificates("cannot read " + folder + ": " + failed.message());
   std::sort(found.begin(), found.end());
   auto now = static_cast<std::int64_t>(std::time(nullptr));
   std::cout << "CERTIFICATE  EXPIRES  DAYS LEFT\n";
@@ -56,13 +56,14 @@ result<pki::key_pair> read_authority(const std::string& data_dir) {
 }
 
 /// Writes ca.crt, NAME.crt and NAME.key as `troupe node` reads them from its link.credentials.
-int make_nodes(const std::string& data_dir, const std::string& out, const std::vector<std::string>& names) {
+int make_node_certificates(const std::string& data_dir, const std::string& out, const std::vector<std::string>& names) {
   auto authority = read_authority(data_dir);
-  if (!authority) return refuse(authority.error().message);
+  if (!authority) return refuse_certificates(authority.error().message);
   std::error_code failed;
   std::filesystem::create_directories(out, failed);
-  if (failed) return refuse("cannot create " + out + ": " + failed.message());
-  if (auto bad = pki::write_file(out + "/ca.crt", authority->certificate, 0644); !bad.ok()) return refuse(bad.message);
+  if (failed) return refuse_certificates("cannot create " + out + ": " + failed.message());
+  if (auto bad = pki::write_file(out + "/ca.crt", authority->certificate, 0644); !bad.ok())
+    return refuse_certificates(bad.message);
   for (const auto& name : names) {
     pki::subject who;
     who.common_name = "system:node:" + name;
@@ -70,10 +71,12 @@ int make_nodes(const std::string& data_dir, const std::string& out, const std::v
     who.client = true;
     who.not_before = static_cast<std::int64_t>(std::time(nullptr));
     auto made = pki::issue(*authority, who);
-    if (!made) return refuse(made.error().message);
+    if (!made) return refuse_certificates(made.error().message);
     auto base = out + "/" + name;
-    if (auto bad = pki::write_file(base + ".key", made->private_key, 0600); !bad.ok()) return refuse(bad.message);
-    if (auto bad = pki::write_file(base + ".crt", made->certificate, 0644); !bad.ok()) return refuse(bad.message);
+    if (auto bad = pki::write_file(base + ".key", made->private_key, 0600); !bad.ok())
+      return refuse_certificates(bad.message);
+    if (auto bad = pki::write_file(base + ".crt", made->certificate, 0644); !bad.ok())
+      return refuse_certificates(bad.message);
   }
   return 0;
 }
@@ -90,12 +93,13 @@ void add_certs(CLI::App& app, int& exit_code) {
   certs->require_subcommand(1);
   auto* shown = certs->add_subcommand("list", "Certificates and when they expire");
   shown->add_option("--data-dir", given->data_dir, "of the control plane or node")->required();
-  shown->callback([given, &exit_code] { exit_code = list(given->data_dir); });
+  shown->callback([given, &exit_code] { exit_code = list_certificates(given->data_dir); });
   auto* node = certs->add_subcommand("node", "Make certificates for nodes, to be carried to their machines");
   node->add_option("names", given->names, "names of the nodes")->required();
   node->add_option("--data-dir", given->data_dir, "of the control plane, where its authority lies")->required();
   node->add_option("--out", given->out, "folder to write ca.crt, NAME.crt and NAME.key to")->required();
-  node->callback([given, &exit_code] { exit_code = make_nodes(given->data_dir, given->out, given->names); });
+  node->callback(
+      [given, &exit_code] { exit_code = make_node_certificates(given->data_dir, given->out, given->names); });
 }
 
 }  // namespace troupe::cli

@@ -16,19 +16,19 @@
 namespace troupe::cli {
 namespace {
 
-constexpr const char* requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-constexpr int tries = 120, pause_us = 500'000;  // a minute
+constexpr const char* signing_requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+constexpr int sign_tries = 120, sign_pause_us = 500'000;  // a minute
 
-std::string text_at(const node* found) { return found ? std::string(found->string()) : std::string(); }
+std::string node_text(const node* found) { return found ? std::string(found->string()) : std::string(); }
 
 /// The answer's JSON, or its Status' message as an error.
-result<document> ask(http_client& client, const std::string& method, const std::string& target,
-                     const std::string& body = {}) {
+result<document> ask_api(http_client& client, const std::string& method, const std::string& target,
+                         const std::string& body = {}) {
   auto answer = client.call(method, target, body);
   if (!answer) return answer.error();
   auto parsed = document::parse(answer->body);
   if (answer->code < 300 && parsed) return parsed;
-  auto why = parsed ? text_at(parsed->root().find("message")) : std::string();
+  auto why = parsed ? node_text(parsed->root().find("message")) : std::string();
   return make_status(answer->code == 401   ? reason::unauthorized
                      : answer->code == 409 ? reason::already_exists
                                            : reason::service_unavailable,
@@ -42,9 +42,9 @@ result<std::string> fetch_authority(const join_settings& how, connection_setting
   where.trusts_anybody = true;
   where.token.clear();  // nobody who is not known to be the server gets it
   http_client client(where);
-  auto map = ask(client, "GET", "/api/v1/namespaces/kube-public/configmaps/kube-root-ca.crt");
+  auto map = ask_api(client, "GET", "/api/v1/namespaces/kube-public/configmaps/kube-root-ca.crt");
   if (!map) return map.error();
-  auto authority = text_at(map->root().find("data", "ca.crt"));
+  auto authority = node_text(map->root().find("data", "ca.crt"));
   auto hash = pki::public_key_hash(authority);
   if (!hash) return hash.error();
   if (*hash != how.authority_hash)
@@ -74,20 +74,21 @@ std::string request_body(const std::string& name, const std::string& pem) {
 
 /// Posts the request and waits for its certificate.
 result<std::string> get_signed(http_client& client, const std::string& name, const std::string& pem) {
-  auto made = ask(client, "POST", requests, request_body(name, pem));
+  auto made = ask_api(client, "POST", signing_requests, request_body(name, pem));
   if (!made) return made.error();
-  auto target = std::string(requests) + "/" + text_at(made->root().find("metadata", "name"));
-  for (int i = 0; i < tries; ++i) {
-    auto now = ask(client, "GET", target);
+  auto target = std::string(signing_requests) + "/" + node_text(made->root().find("metadata", "name"));
+  for (int i = 0; i < sign_tries; ++i) {
+    auto now = ask_api(client, "GET", target);
     if (!now) return now.error();
     auto& root = now->root();
-    if (auto encoded = text_at(root.find("status", "certificate")); !encoded.empty()) return pki::from_base64(encoded);
+    if (auto encoded = node_text(root.find("status", "certificate")); !encoded.empty())
+      return pki::from_base64(encoded);
     const node* conditions = root.find("status", "conditions");
     for (std::size_t at = 0; conditions && conditions->is_array() && at < conditions->size(); ++at)
-      if (auto type = text_at(conditions->element(at).find("type")); type == "Denied" || type == "Failed")
+      if (auto type = node_text(conditions->element(at).find("type")); type == "Denied" || type == "Failed")
         return make_status(reason::forbidden, "the request for a certificate was " + type + ": " +
-                                                  text_at(conditions->element(at).find("message")));
-    usleep(pause_us);
+                                                  node_text(conditions->element(at).find("message")));
+    usleep(sign_pause_us);
   }
   return make_status(reason::timeout, "nobody approved the request for a certificate: " + target);
 }

@@ -10,14 +10,14 @@
 namespace troupe::api::rules {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_go_quotes(std::string_view text) {
   std::string out;
   return out.append("\"").append(text).append("\"");
 }
 
 std::string this_node(const admission_request& request) {
   std::string out = "node ";
-  return out.append(quoted(request.kubelet));
+  return out.append(in_go_quotes(request.kubelet));
 }
 
 status refuse_node(const admission_request& request, std::string_view rest) {
@@ -74,7 +74,7 @@ std::string forbidden_changes(const node* before, const node* after) {
 status admit_node(const admission_request& request) {
   if (request.name != request.kubelet) {
     std::string rest = "is not allowed to modify node ";
-    return refuse_node(request, rest.append(quoted(request.name)));
+    return refuse_node(request, rest.append(in_go_quotes(request.name)));
   }
   if (!request.object) return {};
   const node& object = request.object->root();
@@ -171,8 +171,9 @@ status admit_pod(const admission_request& request) {
   if (request.subresource == "eviction") return admit_eviction(request);
   if (!request.subresource.empty()) {
     std::string message = "unexpected pod subresource ";
-    return refuse(request,
-                  message.append(quoted(request.subresource)).append(", only 'status' and 'eviction' are allowed"));
+    return refuse(
+        request,
+        message.append(in_go_quotes(request.subresource)).append(", only 'status' and 'eviction' are allowed"));
   }
   if (request.action == admission_action::create) return admit_mirror_pod(request);
   if (request.action == admission_action::remove && text(get(request.previous, "spec"), "nodeName") != request.kubelet)
