@@ -109,7 +109,7 @@ bool parse_head(std::string_view head, http_answer& answer, head_fields& fields)
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
     auto value = trim(line.substr(colon + 1));
     if (name == "content-type") answer.content_type = value;
-    if (name == "content-length") fields.length = std::atoll(std::string(value).c_str());
+    if (name == "content-length") fields.length = number_in<std::int64_t>(value).value_or(-1);
     if (name == "transfer-encoding") fields.chunked = value.find("chunked") != std::string_view::npos;
     auto quote = value.find('"');
     if (name == "warning" && quote != std::string_view::npos)
@@ -249,7 +249,7 @@ result<http_answer> http_client::exchange(const std::string& head, const std::st
     return true;
   };
   if (fields.chunked) {
-    std::string size_line, data_end;
+    std::string size_line;
     while (wire.until("\r\n", size_line)) {
       auto size = std::strtoull(size_line.c_str(), nullptr, 16);
       while (wire.pending.size() < size + 2)

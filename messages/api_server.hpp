@@ -149,7 +149,7 @@ MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
   struct convert<troupe::api::user_ptr> {
     const msgpack::object& operator()(const msgpack::object& o, troupe::api::user_ptr& v) const {
       v = o.is_nil() ? nullptr : std::make_shared<const troupe::api::user_info>(o.as<troupe::api::user_info>());
-      return o;
+      return o;  // NOLINT(bugprone-return-const-ref-from-parameter): how msgpack wants its converters
     }
   };
   }  // namespace adaptor

@@ -28,8 +28,9 @@ class shared_bytes {
 
   template <class Packer>
   void msgpack_pack(Packer& packer) const {
-    packer.pack_bin(static_cast<std::uint32_t>(size()));
-    packer.pack_bin_body(view().data(), static_cast<std::uint32_t>(size()));
+    const std::string_view bytes = view();
+    packer.pack_bin(static_cast<std::uint32_t>(bytes.size()));
+    packer.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
   }
   void msgpack_unpack(const msgpack::object& from) {
     if (from.type != msgpack::type::BIN) throw msgpack::type_error();

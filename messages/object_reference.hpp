@@ -102,7 +102,7 @@ MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
       v = nullptr;
       auto* scope = troupe::resolving_scope::current();
       if (!o.is_nil() && scope) v = scope->resolve(o.as<troupe::object_reference>());
-      return o;
+      return o;  // NOLINT(bugprone-return-const-ref-from-parameter): how msgpack wants its converters
     }
   };
   }  // namespace adaptor

@@ -149,7 +149,7 @@ class list_base : public view {
   void clear();
 
  protected:
-  node* first() const { return size() ? view_node()->begin_elements() : nullptr; }
+  node* first() const { return empty() ? nullptr : view_node()->begin_elements(); }
   node& add();
 };
 
@@ -163,7 +163,7 @@ class map_base : public view {
   bool remove(std::string_view key);
 
  protected:
-  member* first() const { return size() ? view_node()->begin_members() : nullptr; }
+  member* first() const { return empty() ? nullptr : view_node()->begin_members(); }
   node& at(std::string_view key);
 };
 }  // namespace detail

@@ -37,7 +37,7 @@ spawn_scope::~spawn_scope() { innermost = outer_; }
 
 const spawn_scope* spawn_scope::current() { return innermost; }
 
-actor_context::actor_context(caf::scheduled_actor& self, std::string name)
+actor_context::actor_context(caf::scheduled_actor& self, const std::string& name)
     : self_(self),
       config_(config_of(self.home_system())),
       counters_(std::make_shared<actor_counters>()),

@@ -49,7 +49,7 @@ class spawn_scope {
 class actor_context {
  public:
   /// `name`: as in the supervision tree, or below the child being started ("worker-3").
-  actor_context(caf::scheduled_actor& self, std::string name);
+  actor_context(caf::scheduled_actor& self, const std::string& name);
   virtual ~actor_context();
   actor_context(const actor_context&) = delete;
   actor_context& operator=(const actor_context&) = delete;

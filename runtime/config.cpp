@@ -2,13 +2,14 @@
 #include "runtime/config.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <functional>
 #include <sstream>
 #include <variant>
 
 #include <yaml-cpp/yaml.h>
+
+#include "messages/number.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -239,13 +240,12 @@ status assign(std::string_view where, const row& r, std::string_view text, confi
     }
     **string = std::move(value);
   } else if (auto** integer = std::get_if<std::int64_t*>(&field)) {
-    std::int64_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return wrong_type(where, r, in_quotes(text));
-    if (value < r.least || value > r.most)
+    const auto value = number_in<std::int64_t>(text);
+    if (!value) return wrong_type(where, r, in_quotes(text));
+    if (*value < r.least || *value > r.most)
       return refuse(where, "\"" + std::string(r.key.name) + "\" must be between " + std::to_string(r.least) + " and " +
-                               std::to_string(r.most) + ", not " + std::to_string(value));
-    **integer = value;
+                               std::to_string(r.most) + ", not " + std::to_string(*value));
+    **integer = *value;
   } else if (auto** boolean = std::get_if<bool*>(&field)) {
     if (text != "true" && text != "false") return wrong_type(where, r, in_quotes(text));
     **boolean = text == "true";
@@ -362,9 +362,9 @@ std::optional<host_and_port> split_address(std::string_view text) {
   auto colon = text.rfind(':');
   if (colon == 0 || colon == std::string_view::npos) return std::nullopt;
   host_and_port out;
-  auto port = text.substr(colon + 1);
-  auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-  if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
+  auto port = number_in<std::uint16_t>(text.substr(colon + 1));
+  if (!port) return std::nullopt;
+  out.port = *port;
   auto host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   out.host = std::string(host);

@@ -29,7 +29,7 @@ std::vector<trace::cause> causes_of(const controller::event& happened) {
 }  // namespace
 
 controller_actor spawn_controller(caf::actor_system& system, const stable_ref<api::api_server_actor>& server,
-                                  std::function<std::unique_ptr<controller::core>()> make_core,
+                                  const std::function<std::unique_ptr<controller::core>()>& make_core,
                                   controller_options options) {
   return system.spawn<controller_shell>(server, make_core(), std::move(options));
 }

@@ -37,7 +37,7 @@ struct controller_options {
 
 /// Makes a controller of the core; the factory runs once per incarnation.
 controller_actor spawn_controller(caf::actor_system& system, const stable_ref<api::api_server_actor>& server,
-                                  std::function<std::unique_ptr<controller::core>()> make_core,
+                                  const std::function<std::unique_ptr<controller::core>()>& make_core,
                                   controller_options options = {});
 
 /// See the top of this file.

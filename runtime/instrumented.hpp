@@ -77,12 +77,13 @@ class instrumented : public Base, public actor_context {
   };
 
   caf::error failed(std::exception_ptr& thrown) const {
-    std::string why = "unknown exception";
+    std::string why;
     try {
       std::rethrow_exception(thrown);
     } catch (const std::exception& known) {
       why = known.what();
     } catch (...) {
+      why = "unknown exception";
     }
     log(log_level::warn, "component.crashed", why);
     return caf::make_error(caf::sec::runtime_error, why);

@@ -138,6 +138,9 @@ void priority_scheduler::pool::stop() {
   }
   work_.notify_all();
   for (auto& one : workers_) one->join();
+}
+
+void priority_scheduler::pool::drop_waiting() {
   for (auto& queue : waiting_) {
     for (auto* job : queue) cleanup_and_release(job);
     queue.clear();
@@ -177,6 +180,9 @@ void priority_scheduler::stop() {
   stop_actors();
   clock_.cancel_dispatch_loop();
   clock_thread_.join();
+  // Only now does nobody add to them any more: neither a pool's workers to the other pool, nor the clock.
+  front_.drop_waiting();
+  back_.drop_waiting();
 }
 
 }  // namespace troupe::runtime

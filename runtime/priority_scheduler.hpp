@@ -36,10 +36,10 @@ urgency urgency_of(const caf::abstract_actor& actor);
 /// Which class goes next. Not thread-safe; times in nanoseconds.
 class fair_turns {
  public:
-  /// The share of each class when all have more to do than fits.
+  /// The share of each class among those of its pool, when all have more to do than fits.
   static constexpr std::array<std::uint64_t, urgency_count> weights{12, 4, 1};
 
-  /// The class got work after it had none; `others` says which classes have some.
+  /// The class got work after it had none; `waiting` says which others have some.
   void woke(std::size_t which, const std::array<bool, urgency_count>& waiting);
   /// Of the classes that wait, the one to go next; urgency_count when none does.
   std::size_t next(const std::array<bool, urgency_count>& waiting) const;
@@ -75,8 +75,9 @@ class priority_scheduler final : public caf::scheduler::abstract_coordinator {
     /// `spent_ns`, and leaves with that of the next.
     caf::resumable* take(std::size_t& which, std::uint64_t spent_ns);
     void start(priority_scheduler& owner, std::size_t threads, bool serves);
-    /// Ends the threads and gives back what still waits.
+    /// Ends the threads. What still waits, and what still comes, is kept until drop_waiting().
     void stop();
+    void drop_waiting();
 
    private:
     std::array<bool, urgency_count> waiting_classes() const;

@@ -31,7 +31,7 @@ void ref_actor::enqueue(caf::mailbox_element_ptr message, caf::execution_unit* w
   answer(*message);
 }
 
-void ref_actor::set_target(caf::strong_actor_ptr target) {
+void ref_actor::set_target(const caf::strong_actor_ptr& target) {
   std::vector<caf::strong_actor_ptr> observers;
   std::uint64_t incarnation;
   {

@@ -32,7 +32,7 @@ class ref_actor final : public caf::monitorable_actor {
   void on_destroy() override;
 
   /// The next incarnation: what is parked goes to it first, observers hear of it.
-  void set_target(caf::strong_actor_ptr target);
+  void set_target(const caf::strong_actor_ptr& target);
   /// The target of that address is gone; ignored when there is another by now.
   void drop_target(const caf::actor_addr& gone);
   /// There will be no target again: what is parked and what still comes is bounced.

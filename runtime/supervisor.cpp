@@ -255,7 +255,7 @@ local_supervisor spawn_supervisor(caf::actor_system& system, std::string name, s
   return system.spawn<one_for_one>(std::move(name), std::move(children), options);
 }
 
-child_spec supervisor_child(std::string name, std::vector<child_spec> children, supervisor_options options) {
+child_spec supervisor_child(const std::string& name, std::vector<child_spec> children, supervisor_options options) {
   child_spec spec;
   spec.name = name;
   spec.start = [name, children = std::move(children), options](caf::actor_system& system) {

@@ -109,7 +109,7 @@ local_supervisor spawn_supervisor(caf::actor_system& system, std::string name, s
 /// A supervisor as a child of another. It ends only after a child of its own has ended ten times, which takes some ten
 /// seconds, so few ends are too many: what keeps crashing anywhere in the tree ends the whole tree in the end, rather
 /// than leaving a cluster that looks alive and lacks a part.
-child_spec supervisor_child(std::string name, std::vector<child_spec> children, supervisor_options options = {});
+child_spec supervisor_child(const std::string& name, std::vector<child_spec> children, supervisor_options options = {});
 /// Why a supervisor gave up, in words: the path of the component that kept failing and its last error.
 std::string why_ended(const caf::error& reason);
 /// Asks a supervisor to stop its children in reverse order and then end. Does not wait.

@@ -2,10 +2,10 @@
 #include "actors/kube_proxy/decode.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <arpa/inet.h>
 
+#include "messages/number.hpp"
 #include "messages/views/core_v1.hpp"
 #include "messages/views/discovery_v1.hpp"
 
@@ -46,11 +46,10 @@ std::optional<address_range> parse_range(std::string_view text) {
   auto slash = text.find('/');
   auto base = parse_address(text.substr(0, slash));
   if (slash == std::string_view::npos || !base) return std::nullopt;
-  unsigned bits = 0;
-  auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
-  if (error != std::errc() || end != text.data() + text.size() || bits > 32) return std::nullopt;
-  auto mask = bits == 0 ? 0u : ~0u << (32 - bits);
-  return address_range{*base & mask, static_cast<std::uint8_t>(bits)};
+  const auto bits = number_in<unsigned>(text.substr(slash + 1));
+  if (!bits || *bits > 32) return std::nullopt;
+  auto mask = *bits == 0 ? 0u : ~0u << (32 - *bits);
+  return address_range{*base & mask, static_cast<std::uint8_t>(*bits)};
 }
 
 std::string to_text(address ip) {

@@ -1,8 +1,6 @@
 // The thread that talks to the kernel.
 #include "actors/kube_proxy/nft_driver.hpp"
 
-#include <malloc.h>
-
 #include <fstream>
 #include <utility>
 
@@ -10,6 +8,7 @@
 #include "actors/kube_proxy/kube_proxy.hpp"
 #include "actors/kube_proxy/nft_library.hpp"
 #include "runtime/log.hpp"
+#include "runtime/memory.hpp"
 
 namespace troupe::kube_proxy {
 namespace {
@@ -78,7 +77,8 @@ void nft_driver::run() {
     next_.reset();
     lock.unlock();
     auto error = context ? context->run(script_for(*todo.what, options_)) : missing;
-    if (todo.what->kind == batch_kind::whole) ::malloc_trim(0);  // a large table takes libnftables 100 MiB for a second
+    // A large table takes libnftables 100 MiB for a second.
+    if (todo.what->kind == batch_kind::whole) runtime::give_back_memory();
     if (error.empty()) look_after_flows(*todo.what);
     todo.done(std::move(error));
   }

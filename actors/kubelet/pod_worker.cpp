@@ -331,7 +331,7 @@ class worker final : public component<worker_actor> {
     if (action.kind == action_kind::grpc)
       return on_done({probe_outcome::unknown, "gRPC probes are not supported by this kubelet"});
     bool network = action.kind == action_kind::http || action.kind == action_kind::tcp;
-    if (network && !context_->simulated()) return act_by_network(action, timeout_s, std::move(on_done));
+    if (network && !context_->simulated()) return act_by_network(action, timeout_s, on_done);
     // Containers on paper have no ports: their runtime is asked what a probe of that kind would find.
     auto command = action.command;
     if (context_->simulated() && simulated_as) command = {"troupe-probe", simulated_as};
@@ -345,7 +345,8 @@ class worker final : public component<worker_actor> {
     });
   }
 
-  void act_by_network(const action_plan& action, std::int64_t timeout_s, std::function<void(action_result)> on_done) {
+  void act_by_network(const action_plan& action, std::int64_t timeout_s,
+                      const std::function<void(action_result)>& on_done) {
     auto host = state_.plan.host_network || state_.ips.empty() ? context_->node.host_ip : state_.ips.front();
     // The prober answers from its own thread: the result becomes a message to this actor.
     auto id = next_++;
@@ -365,7 +366,7 @@ class worker final : public component<worker_actor> {
     auto* c = plan_of(e.container);
     if (!c) return;
     bool first = e.hook == hook_kind::post_start;
-    act(first ? c->post_start : c->pre_stop, e.id, 0, nullptr, [this, e, first](action_result result) {
+    act(first ? c->post_start : c->pre_stop, e.id, 0, nullptr, [this, e, first](const action_result& result) {
       std::string error;
       if (result.outcome != probe_outcome::success)
         error = std::string(first ? "PostStartHook" : "PreStopHook") + " failed: " + result.output;

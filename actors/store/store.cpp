@@ -1,8 +1,6 @@
 // The store as an actor: messages become events, effects become messages, commits and reads.
 #include "actors/store/store.hpp"
 
-#include <malloc.h>
-
 #include <deque>
 #include <map>
 #include <stdexcept>
@@ -253,7 +251,6 @@ result<opened_store> open(const options& how, runtime::services& outside) {
     data.backend->close();
     return damaged;
   }
-  ::malloc_trim(0);  // reading the log took large buffers
   return data;
 }
 

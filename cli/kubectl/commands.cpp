@@ -126,7 +126,7 @@ int kubectl::logs() {
   if (options_.timestamps) query += "&timestamps=true";
   if (!options_.tail.empty()) query += "&tailLines=" + url_encode(options_.tail);
   if (!options_.container.empty()) query += "&container=" + url_encode(options_.container);
-  if (!options_.since.empty()) query += "&sinceSeconds=" + std::to_string(std::atoll(options_.since.c_str()));
+  if (options_.since_seconds > 0) query += "&sinceSeconds=" + std::to_string(options_.since_seconds);
   if (!query.empty()) query[0] = '?';
   auto answer = client_->stream(path(where) + "/log" + query, "*/*", [](std::string_view data) {
     std::cout << data << std::flush;

@@ -299,7 +299,8 @@ void add_kubectl(CLI::App& app, kubectl_options& options, int& exit_code) {
   logs->add_flag("-p,--previous", options.previous);
   logs->add_flag("--timestamps", options.timestamps);
   logs->add_option("--tail", options.tail, "lines");
-  logs->add_option("--since", options.since, "seconds, as 30s");
+  logs->add_option("--since", options.since_seconds, "as 30s, 5m or 2h")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, std::int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}}));
   logs->callback(run(&kubectl::logs));
   app.require_subcommand(1);
 }

@@ -30,7 +30,7 @@ struct kubectl_options {
   bool timestamps = false;
   std::string container;
   std::string tail;
-  std::string since;
+  std::int64_t since_seconds = 0;  // 0: from the beginning
   std::string grace_period;
   bool wait = true;
 };

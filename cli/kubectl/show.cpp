@@ -121,7 +121,7 @@ int kubectl::watch_table(const target& where) {
     query += "&fieldSelector=" + url_encode("metadata.name=" + where.name);
     collection.name.clear();
   }
-  std::string line, text;
+  std::string text;
   table_writer out;
   std::vector<std::size_t> columns;
   bool header_printed = false;
@@ -134,6 +134,7 @@ int kubectl::watch_table(const target& where) {
     if (auto seen = shown_columns(*table, options_.output == "wide"); !seen.empty() && !header_printed) {
       columns = seen;
       std::vector<std::string> header;
+      header.reserve(columns.size());
       for (auto i : columns)
         header.push_back(upper(table->find("columnDefinitions")->element(i).find("name")->string()));
       out.row(header);
@@ -142,6 +143,7 @@ int kubectl::watch_table(const target& where) {
     auto* rows = table->find("rows");
     for (std::size_t i = 0; rows && i < rows->size(); ++i) {
       std::vector<std::string> cells;
+      cells.reserve(columns.size());
       auto* row_cells = rows->element(i).find("cells");
       for (auto column : columns)
         cells.push_back(row_cells && column < row_cells->size() ? cell_text(row_cells->element(column)) : "");
@@ -249,6 +251,7 @@ void kubectl::describe_events(const target& where, const node& object) {
   out.row(header);
   for (std::size_t i = 0; i < rows->size(); ++i) {
     std::vector<std::string> line;
+    line.reserve(columns.size());
     for (auto column : columns)
       line.push_back((line.empty() ? "  " : "") + cell_text(rows->element(i).find("cells")->element(column)));
     out.row(line);

@@ -27,7 +27,7 @@ void core_trace::record_effect(const packed_value& effect, std::vector<object_pt
        std::move(objects));
 }
 
-void core_trace::keep(std::string frame, std::vector<object_ptr> objects) {
+void core_trace::keep(const std::string& frame, std::vector<object_ptr> objects) {
   frames_ += frame;
   objects_.insert(objects_.end(), std::make_move_iterator(objects.begin()), std::make_move_iterator(objects.end()));
 }

@@ -77,7 +77,7 @@ class core_trace {
   const std::string& settings() const { return settings_; }
 
  private:
-  void keep(std::string frame, std::vector<object_ptr> objects);
+  void keep(const std::string& frame, std::vector<object_ptr> objects);
 
   runtime::actor_context& owner_;
   recorder* recorder_;

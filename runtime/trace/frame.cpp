@@ -13,7 +13,8 @@ struct payload {
   template <class Packer>
   void msgpack_pack(Packer& packer) const {
     packer.pack_bin(static_cast<std::uint32_t>(bytes.size()));
-    packer.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+    const auto* begin = bytes.data();
+    packer.pack_bin_body(begin, static_cast<std::uint32_t>(bytes.size()));
   }
 };
 

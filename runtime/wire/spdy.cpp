@@ -283,7 +283,7 @@ void spdy_encoder::stream(std::string& out, std::uint32_t id, const spdy_headers
   auto packed = pack(headers);
   put_control(out, syn_stream, packed.size() + 10);
   put_u32(out, id);
-  put_u32(out, 0);     // of no other stream
+  put_u32(out, 0);      // of no other stream
   out.append(2, '\0');  // priority and slot
   out += packed;
 }

@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
   std::vector<runtime::child_spec> specs;
   specs.push_back(runtime::child<api::api_server_actor>(
       "api", [](caf::actor_system& s) { return s.spawn<instant_api>(); }, ref));
-  for (auto& child : gateway::children({*opened, ref, {}})) specs.push_back(std::move(child));
+  for (auto& child : gateway::children({*opened, ref, {}, {}})) specs.push_back(std::move(child));
   auto root = runtime::spawn_supervisor(system, "root", std::move(specs));
 
   bench::target where;

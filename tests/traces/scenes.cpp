@@ -19,7 +19,7 @@ void must(bool holds, const char* what) {
 }
 
 // A literal whole: GCC 12 warns of std::string + text that it inlines (its bug 105329).
-const std::string web = "/apis/apps/v1/namespaces/default/deployments/web";
+constexpr const char* web = "/apis/apps/v1/namespaces/default/deployments/web";
 
 void rollout(cluster& troupe) {
   must(troupe.post(deployments_path, deployment_json(3, "nginx:1")).code == 201, "the Deployment is accepted");

@@ -14,6 +14,7 @@ constexpr std::string_view unauthenticated_group = "system:unauthenticated";
 constexpr std::string_view anonymous_name = "system:anonymous";
 constexpr std::string_view account_prefix = "system:serviceaccount:";
 constexpr std::string_view extra_header = "impersonate-extra-";
+
 const user_ptr& anonymous() {
   static const user_ptr user = std::make_shared<const user_info>(
       user_info{std::string(anonymous_name), {}, {std::string(unauthenticated_group)}, {}});

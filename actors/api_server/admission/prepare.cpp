@@ -8,6 +8,7 @@
 #include "actors/api_server/defaults/defaults.hpp"
 #include "actors/api_server/validation/access.hpp"
 #include "actors/api_server/validation/quantities.hpp"
+#include "messages/number.hpp"
 #include "messages/schema/scalars.hpp"
 #include "messages/schema/schema.hpp"
 
@@ -134,7 +135,7 @@ void changed_daemon_set(std::string_view subresource, const node& previous, docu
   if (!subresource.empty()) return;
   constexpr std::string_view key = "deprecated.daemonset.template.generation";
   const node* old = get(get(&previous, "metadata", "annotations"), key);
-  std::int64_t generation = old ? std::atoll(std::string(old->string()).c_str()) : 1;
+  std::int64_t generation = old ? number_in<std::int64_t>(old->string()).value_or(0) : 1;
   if (!same(get(&doc.root(), "spec", "template"), get(&previous, "spec", "template"))) ++generation;
   node& annotations = object_member(doc, object_member(doc, doc.root(), "metadata"), "annotations");
   doc.set(annotations, key, std::string_view(std::to_string(generation)));

@@ -1,11 +1,11 @@
 // JSON patch (RFC 6902) as the library that Kubernetes uses reads it: negative indices count from the end.
-#include <charconv>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/api_server/patch/patch.hpp"
 #include "actors/api_server/validation/access.hpp"
+#include "messages/number.hpp"
 
 namespace troupe::api::rules {
 namespace {
@@ -29,10 +29,9 @@ std::optional<std::vector<std::string>> split_pointer(std::string_view pointer) 
 
 /// A list index below `limit`; negative ones count from `limit`.
 std::optional<std::size_t> list_index(std::string_view token, std::size_t limit) {
-  std::int64_t value = 0;
-  const auto end = token.data() + token.size();
-  if (std::from_chars(token.data(), end, value).ptr != end || token.empty()) return std::nullopt;
-  if (value < 0) value += static_cast<std::int64_t>(limit);
+  const auto number = number_in<std::int64_t>(token);
+  if (!number) return std::nullopt;
+  const auto value = *number < 0 ? *number + static_cast<std::int64_t>(limit) : *number;
   if (value < 0 || value >= static_cast<std::int64_t>(limit)) return std::nullopt;
   return static_cast<std::size_t>(value);
 }
@@ -108,8 +107,9 @@ class machine {
     node* parent = find(at, at.size() - 1);
     if (!parent || !step(parent, at.back())) return false;
     if (parent->is_object()) return doc_.remove(*parent, at.back());
-    doc_.erase(*parent, *list_index(at.back(), parent->size()));
-    return true;
+    const auto index = list_index(at.back(), parent->size());
+    if (index) doc_.erase(*parent, *index);
+    return index.has_value();
   }
   bool test(const pointer& at, const node* wanted) {
     const node* found = find(at, at.size());

@@ -119,7 +119,8 @@ class request_host {
   /// An id for a watch of the resource, unique in the process.
   virtual std::uint64_t new_watch_id(std::uint16_t resource) = 0;
 
-  /// Hands a request for a pod's log or a stream to the pod's node, which then answers it. False when the node is out of reach.
+  /// Hands a request for a pod's log or a stream to the pod's node, which then answers it. False when the node is out
+  /// of reach.
   virtual bool delegate(request_context& context, const object_ptr& pod, const std::string& container) = 0;
   /// The request has got so far; for traces.
   virtual void mark(const char*) {}

@@ -3,19 +3,20 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "actors/api_server/pipeline/target.hpp"
 #include "messages/document.hpp"
+#include "messages/number.hpp"
 
 namespace troupe::api {
 
 namespace {
 
 status read_integer(std::string_view text, std::int64_t& out) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error == std::errc() && end == text.data() + text.size()) return {};
-  return bad_request("strconv.ParseInt: parsing " + json_string(text) + ": invalid syntax");
+  const auto number = number_in<std::int64_t>(text);
+  if (!number) return bad_request("strconv.ParseInt: parsing " + json_string(text) + ": invalid syntax");
+  out = *number;
+  return {};
 }
 
 /// As apimachinery reads query booleans: absent value, anything but "false" and "0" is true.

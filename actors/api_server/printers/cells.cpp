@@ -121,6 +121,7 @@ std::string selector_text(const node* selector, std::string_view empty) {
   if (parts.empty()) return std::string(empty);
   std::stable_sort(parts.begin(), parts.end(), [](auto& a, auto& b) { return a.first < b.first; });
   std::vector<std::string> texts;
+  texts.reserve(parts.size());
   for (auto& part : parts) texts.push_back(std::move(part.second));
   return join(texts, ",");
 }

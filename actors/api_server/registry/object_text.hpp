@@ -20,7 +20,6 @@ const node* metadata_of(const node& root);
 std::string_view metadata_text(const node& root, std::string_view key);
 /// "2026-01-02T03:04:05Z" of milliseconds since 1970.
 std::string time_text(std::int64_t ms);
-
 /// True when the object's bytes are `stored` (which has no resourceVersion).
 bool same_as_stored(const object& current, std::string_view stored);
 /// Replaces next[key] by a copy of previous[key], or removes it where that is absent.

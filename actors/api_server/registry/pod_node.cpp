@@ -80,18 +80,11 @@ status check_stream(const request& incoming, const request_context& context) {
   return {};
 }
 
-/// The pod as it is now, decoded.
-struct found_pod {
-  object_ptr pod;
-  document parsed;
-};
-result<found_pod> find_pod(request_host& host, const request_context& context) {
+/// The pod as it is now; null when there is none of that name.
+object_ptr find_pod(request_host& host, const request_context& context) {
   auto snapshot = host.slots().objects(context.resource);
   auto* found = snapshot->find(context.namespace_name, context.name);
-  if (!found) return not_found("", "pods", context.name);
-  auto parsed = document::parse((*found)->json.view());
-  if (!parsed) return internal_error(parsed.error().message);
-  return found_pod{*found, std::move(*parsed)};
+  return found ? *found : nullptr;
 }
 
 status out_of_reach(const object& pod, std::string_view what) {
@@ -107,17 +100,18 @@ answer_task read_pod_log(request_host& host, request_context& context) {
   auto waiting = host.fresh(context.resource);
   status readable = co_await waiting;
   if (!readable.ok()) co_return readable;
-  auto found = find_pod(host, context);
-  if (!found) co_return found.error();
-  auto container = choose_container(found->parsed.root(), context);
+  auto pod = find_pod(host, context);
+  if (!pod) co_return not_found("", "pods", context.name);
+  auto parsed = document::parse(pod->json.view());
+  if (!parsed) co_return internal_error(parsed.error().message);
+  auto container = choose_container(parsed->root(), context);
   if (!container) co_return container.error();
   response out;
   out.id = context.id;
   out.content_type = "text/plain";
   // A pod that is on no node yet has written nothing.
-  if (found->pod->node_name.empty()) co_return std::move(out);
-  if (!host.delegate(context, found->pod, *container))
-    co_return out_of_reach(*found->pod, "the logs of its containers");
+  if (pod->node_name.empty()) co_return std::move(out);
+  if (!host.delegate(context, pod, *container)) co_return out_of_reach(*pod, "the logs of its containers");
   out.code = 0;
   co_return std::move(out);
 }
@@ -128,13 +122,15 @@ answer_task open_pod_stream(request_host& host, const request& incoming, request
   auto waiting = host.fresh(context.resource);
   status readable = co_await waiting;
   if (!readable.ok()) co_return readable;
-  auto found = find_pod(host, context);
-  if (!found) co_return found.error();
+  auto pod = find_pod(host, context);
+  if (!pod) co_return not_found("", "pods", context.name);
+  auto parsed = document::parse(pod->json.view());
+  if (!parsed) co_return internal_error(parsed.error().message);
   result<std::string> container = std::string();
-  if (context.subresource_name() != "portforward") container = choose_container(found->parsed.root(), context);
+  if (context.subresource_name() != "portforward") container = choose_container(parsed->root(), context);
   if (!container) co_return container.error();
-  if (found->pod->node_name.empty()) co_return bad_request("pod " + context.name + " does not have a host assigned");
-  if (!host.delegate(context, found->pod, *container)) co_return out_of_reach(*found->pod, "streams of its containers");
+  if (pod->node_name.empty()) co_return bad_request("pod " + context.name + " does not have a host assigned");
+  if (!host.delegate(context, pod, *container)) co_return out_of_reach(*pod, "streams of its containers");
   response out;
   out.id = context.id;
   out.code = 0;

@@ -2,8 +2,9 @@
 #include "actors/api_server/selectors/label_selector.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
+
+#include "messages/number.hpp"
 
 namespace troupe::api {
 
@@ -15,11 +16,8 @@ bool is_special(char c) { return std::string_view("=!(),<>").find(c) != std::str
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 std::optional<std::int64_t> to_integer(std::string_view text) {
-  std::int64_t value = 0;
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return number_in<std::int64_t>(text);
 }
 
 bool alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }

@@ -152,7 +152,7 @@ void check_ephemeral_fields(error_list& errors, const path& at, const node& cont
   for (std::string_view field : {"ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules",
                                  "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"}) {
     const node* value = get(&container, field);
-    const bool set = value && (value->is_string() || value->size() > 0);
+    const bool set = value && (value->is_string() || !value->empty());
     if (set) errors.forbidden(at.child(field), refused);
   }
   const path mounts = at.child("volumeMounts");

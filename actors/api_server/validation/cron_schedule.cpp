@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <vector>
+
+#include "messages/number.hpp"
 
 namespace troupe::api::rules {
 namespace {
@@ -49,11 +50,11 @@ std::string read_number(std::string_view text, const bounds& b, bool names, int&
   if (names)
     for (std::size_t i = 0; i < b.names.size(); ++i)
       if (b.names[i] == lower) return out = b.low + static_cast<int>(i), std::string();
-  const auto end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, out);
-  if (text.empty() || read.ptr != end || read.ec != std::errc())
+  const auto number = number_in<int>(text);
+  if (!number)
     return "failed to parse int from " + quoted(text) + ": strconv.Atoi: parsing \"" + std::string(text) +
            "\": invalid syntax";
+  out = *number;
   if (out < 0) return "negative number (" + std::to_string(out) + ") not allowed: " + quoted(text);
   return {};
 }

@@ -1,9 +1,9 @@
 // Pods as wholes: metadata, annotations with a meaning, creation.
-#include <charconv>
 #include <string>
 
 #include "actors/api_server/validation/metadata.hpp"
 #include "actors/api_server/validation/pod_rules.hpp"
+#include "messages/number.hpp"
 
 namespace troupe::api::rules {
 namespace {
@@ -14,10 +14,8 @@ constexpr std::string_view seccomp_prefix = "container.seccomp.security.alpha.ku
 
 /// A 32 bit number without plus sign or leading zeros.
 bool valid_cost(std::string_view value) {
-  std::int32_t number = 0;
-  const auto end = value.data() + value.size();
-  const auto read = std::from_chars(value.data(), end, number);
-  return read.ec == std::errc() && read.ptr == end && std::to_string(number) == value;
+  const auto number = number_in<std::int32_t>(value);
+  return number && std::to_string(*number) == value;
 }
 
 bool has_container(const node* spec, std::string_view name) {

@@ -177,7 +177,7 @@ std::string_view pod_qos(const node& pod_spec) {
     add_qos(get(resources, "requests"), requests);
     if (add_qos(get(resources, "limits"), limits) != 2) guaranteed = false;
   };
-  if (const node* pod_level = get(&pod_spec, "resources"); pod_level && pod_level->size() > 0) {
+  if (const node* pod_level = get(&pod_spec, "resources"); pod_level && !pod_level->empty()) {
     look(pod_level);
   } else {
     for (std::string_view list : {"containers", "initContainers"})

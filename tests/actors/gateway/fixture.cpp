@@ -46,7 +46,7 @@ fixture::fixture(limits bounds, std::size_t loops, event_renderer renderer) {
   std::vector<runtime::child_spec> specs;
   auto start = [this](caf::actor_system& system) { return system.spawn<scripted_api>(seen); };
   specs.push_back(runtime::child<api::api_server_actor>("api", start, api_ref));
-  for (auto& child : children({endpoint_, api_ref, std::move(renderer)})) specs.push_back(std::move(child));
+  for (auto& child : children({endpoint_, api_ref, std::move(renderer), {}})) specs.push_back(std::move(child));
   root_ = runtime::spawn_supervisor(*system_, "root", std::move(specs));
   REQUIRE(eventually([&] {
     for (std::size_t i = 0; i < loops; ++i)

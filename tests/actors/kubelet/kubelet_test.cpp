@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "messages/streams.hpp"
 #include "runtime/simulation/world.hpp"
 #include "tests/actors/small_api.hpp"
 
@@ -46,7 +47,7 @@ class obedient_runtime final : public component<container::runtime_actor> {
             [](const container::log_more&) {},
             [this](const container::open_stream& m) {
               room_->streams.push_back(m);
-              send_to(current_sender(), stream::opened{m.id, {}});
+              send_to(current_sender(), troupe::stream::opened{m.id, {}});
             }};
   }
 

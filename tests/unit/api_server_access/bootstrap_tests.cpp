@@ -11,16 +11,6 @@
 using namespace troupe;
 using namespace troupe::api;
 
-namespace {
-
-struct default_cluster : fake_cluster {
-  default_cluster() {
-    for (const std::string& object : bootstrap_objects()) put(object);
-  }
-};
-
-}  // namespace
-
 TEST_CASE("every default object is a valid object of its kind, once") {
   std::set<std::string> seen;
   for (const std::string& json : bootstrap_objects()) {

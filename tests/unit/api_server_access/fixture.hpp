@@ -52,6 +52,13 @@ class fake_cluster : public cluster_view {
   std::uint64_t revision_ = 0;
 };
 
+/// Has what the api_server makes at its start.
+struct default_cluster : fake_cluster {
+  default_cluster() {
+    for (const std::string& object : bootstrap_objects()) put(object);
+  }
+};
+
 inline std::string role(const std::string& kind, const std::string& space, const std::string& name,
                         const std::string& rules) {
   return R"({"kind":")" + kind + R"(","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":")" + name + "\"" +

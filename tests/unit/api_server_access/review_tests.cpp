@@ -8,9 +8,8 @@ using namespace troupe::api;
 
 namespace {
 
-struct review_cluster : fake_cluster {
+struct review_cluster : default_cluster {
   review_cluster() {
-    for (const std::string& object : bootstrap_objects()) put(object);
     put(binding("dev", "edit", "ClusterRole", "edit", R"([{"kind":"User","name":"jane"}])"));
     put(role("Role", "dev", "namer",
              R"([{"verbs":["get"],"apiGroups":[""],"resources":["secrets"],"resourceNames":["s"]}])"));

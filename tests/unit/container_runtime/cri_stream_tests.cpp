@@ -48,9 +48,10 @@ struct server : wire::spdy_sink {
     CHECK(decoder.feed(std::exchange(from.outgoing, {})));
     return log;
   }
-  std::string reply(std::uint32_t id) {
+  /// In this order: they share the state of the compression.
+  std::string replies(std::initializer_list<std::uint32_t> ids) {
     std::string out;
-    encoder.reply(out, id);
+    for (auto id : ids) encoder.reply(out, id);
     return out;
   }
   std::string data(std::uint32_t id, std::string_view bytes, bool fin = false) {
@@ -90,11 +91,11 @@ TEST_CASE("a command with input, from the upgrade to its outcome") {
   // The head may come in pieces, and frames right behind it.
   near.receive("HTTP/1.1 101 Switching");
   CHECK(near.outgoing.empty());
-  near.receive(" Protocols\r\nUpgrade: SPDY/3.1\r\n\r\n" + far.reply(1));
+  near.receive(" Protocols\r\nUpgrade: SPDY/3.1\r\n\r\n" + far.replies({1}));
   CHECK(far.hear(near) == "1 streamtype=error;3 streamtype=stdin;5 streamtype=stdout;7 streamtype=stderr;");
-  near.receive(far.reply(3) + far.reply(5));
+  near.receive(far.replies({3, 5}));
   CHECK(h.log.empty());
-  near.receive(far.reply(7));
+  near.receive(far.replies({7}));
   CHECK(h.log == "opened;");
   h.log.clear();
   near.send({7, channel::input, shared_bytes(std::string("hello")), false});
@@ -117,7 +118,7 @@ TEST_CASE("a terminal has one output and a size") {
   near.outgoing.clear();
   near.receive(accepted);
   CHECK(far.hear(near) == "1 streamtype=error;3 streamtype=stdin;5 streamtype=stdout;7 streamtype=resize;");
-  near.receive(far.reply(1) + far.reply(3) + far.reply(5) + far.reply(7));
+  near.receive(far.replies({1, 3, 5, 7}));
   near.send({7, channel::resize, shared_bytes(std::string("{\"Width\":80}")), false});
   CHECK(far.hear(near) == "7:{\"Width\":80};");
 }
@@ -130,13 +131,45 @@ TEST_CASE("a connection to a port ends when both its streams do") {
   near.outgoing.clear();
   near.receive(accepted);
   CHECK(far.hear(near) == "1 streamtype=error port=8080 requestid=0;3 streamtype=data port=8080 requestid=0;");
-  near.receive(far.reply(1) + far.reply(3));
+  near.receive(far.replies({1, 3}));
   near.send({7, channel::input, shared_bytes(std::string(100'000, 'x')), true});
   CHECK(far.hear(near).size() == 100'000 + 4 * 3 + 4);  // frames of at most 32 KiB
   near.receive(far.data(3, "answer") + far.data(3, "", true));
   CHECK(h.log == "opened;1:answer;1: end;");
   near.receive(far.data(1, "", true));
   CHECK(h.log == "opened;1:answer;1: end;3: end;closed;");
+}
+
+TEST_CASE("what a port says before its streams are answered for is not lost") {
+  heard h;
+  server far;
+  runtime_stream near(order(stream_kind::port_forward, false, false), place, h);
+  near.outgoing.clear();
+  near.receive(accepted);
+  far.hear(near);
+  near.receive(far.data(3, "first") + far.replies({1}) + far.data(3, "second"));
+  CHECK(h.log.empty());
+  SUBCASE("more follows") {
+    near.receive(far.replies({3}) + far.data(3, "third"));
+    CHECK(h.log == "opened;1:first;1:second;1:third;");
+  }
+  SUBCASE("that was all") {
+    near.receive(far.data(1, "no such port", true) + far.data(3, "", true));
+    CHECK(h.log.empty());
+    near.receive(far.replies({3}));
+    CHECK(h.log == "opened;1:first;1:second;3:no such port;3: end;1: end;closed;");
+  }
+  SUBCASE("the stream is refused") {
+    std::string reset;
+    far.encoder.reset(reset, 3, wire::spdy_reset::refused_stream);
+    near.receive(reset);
+    CHECK(h.log == "closed: the container runtime refused a stream;");
+  }
+  SUBCASE("no answer, but ever more") {
+    std::string block(1 << 20, 'x');
+    near.receive(far.data(3, block));
+    CHECK(h.log == "closed: the container runtime does not open the stream;");
+  }
 }
 
 TEST_CASE("what goes wrong says so, once") {
@@ -155,7 +188,7 @@ TEST_CASE("what goes wrong says so, once") {
   auto opened = [](runtime_stream& near, server& far) {
     near.receive(accepted);
     far.hear(near);
-    near.receive(far.reply(1) + far.reply(3) + far.reply(5));
+    near.receive(far.replies({1, 3, 5}));
   };
   ends_with(
       stream_kind::exec, [](auto& near, auto&) { near.receive("HTTP/1.1 404 Not Found\r\n\r\nno such token"); },
@@ -190,7 +223,7 @@ TEST_CASE("what goes wrong says so, once") {
       [&](auto& near, auto& far) {
         near.receive(accepted);
         far.hear(near);
-        near.receive(far.reply(1) + far.reply(3));
+        near.receive(far.replies({1, 3}));
         near.input_ended();
       },
       "opened;closed;");

@@ -38,7 +38,7 @@ class grpc_client final : public client {
   void call(const char* method, const Request& request, std::chrono::seconds limit, done on_done, Convert convert) {
     connection_.call<Response>(
         method, request, limit,
-        [on_done = std::move(on_done), convert, method](failure error, const Response& response) {
+        [on_done = std::move(on_done), convert = std::move(convert), method](failure error, const Response& response) {
           if (error.ok()) return on_done({}, convert(response));
           if (error.code == fault::deadline_exceeded)
             error = {fault::unavailable, std::string("no answer in time from the container runtime to ") + method};
@@ -84,7 +84,7 @@ class grpc_client final : public client {
     out.set_runtime_handler(what.config.runtime_handler);
     call<pb::RunPodSandboxResponse>(
         RUNTIME("RunPodSandbox"), out, patient,
-        [this, on_done](failure error, answer what_came) {
+        [this, on_done = std::move(on_done)](failure error, answer what_came) {
           if (!error.ok()) return on_done(std::move(error), std::move(what_came));
           tell_addresses(std::get<container::sandbox_made>(std::get<container::outcome>(what_came)).id, on_done);
         },
@@ -124,7 +124,7 @@ class grpc_client final : public client {
     pb::ListPodSandboxRequest out;
     write(what.labels, *out.mutable_filter()->mutable_label_selector());
     connection_.call<pb::ListPodSandboxResponse>(RUNTIME("ListPodSandbox"), out, quick,
-                                                 [this, on_done, what](failure error, auto& r) {
+                                                 [this, on_done = std::move(on_done), what](failure error, auto& r) {
                                                    if (!error.ok()) return on_done(std::move(error), container::done{});
                                                    brief_list found;
                                                    for (auto& one : r.items()) found.sandboxes.push_back(read(one));
@@ -259,7 +259,7 @@ class grpc_client final : public client {
     write(marks, *out.mutable_sandbox_config()->mutable_labels());
     call<pb::PullImageResponse>(
         IMAGES("PullImage"), out, pull_limit,
-        [this, on_done](failure error, answer came) {
+        [this, on_done = std::move(on_done)](failure error, answer came) {
           if (!error.ok()) return on_done(std::move(error), std::move(came));
           tell_size(std::get<container::image_pulled>(std::get<container::outcome>(came)).image_ref, on_done);
         },

@@ -1,6 +1,7 @@
 // See runtime_stream.hpp.
 #include "actors/container_runtime/cri/streams/runtime_stream.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -12,6 +13,7 @@ using stream::channel;
 
 constexpr std::size_t max_head = 16 << 10;
 constexpr std::size_t frame_bytes = 32 << 10;
+constexpr std::size_t max_early = 1 << 20;
 
 std::string upgrade_request(const container::open_stream& order, const stream_place& at) {
   bool forward = order.kind == container::stream_kind::port_forward;
@@ -127,15 +129,26 @@ void runtime_stream::on_stream(std::uint32_t id, const wire::spdy_headers&, bool
   encoder_.reset(outgoing, id, wire::spdy_reset::refused_stream);
 }
 
+void runtime_stream::tell(channel on, std::string_view data, bool end) {
+  if (is_open()) return to_.on_chunk(on, data, end);
+  early_bytes_ += data.size();
+  if (early_bytes_ > max_early) return finish({fault::unavailable, "the container runtime does not open the stream"});
+  early_.push_back({on, std::string(data), end});
+}
+
+void runtime_stream::open() {
+  stage_ = stage::open;
+  to_.on_opened();
+  for (auto& one : std::exchange(early_, {})) to_.on_chunk(one.on, one.data, one.end);
+  if (all_said()) input_ended();
+}
+
 /// Bytes that come before a stream's reply are dropped by Go's implementation: hence the wait.
 void runtime_stream::on_reply(std::uint32_t id, bool fin) {
-  if (stage_ == stage::over) return;
+  if (over()) return;
   unanswered_.erase(id);
-  if (stage_ == stage::streams && unanswered_.empty()) {
-    stage_ = stage::open;
-    to_.on_opened();
-  }
   if (fin) channel_ended(id);
+  if (stage_ == stage::streams && unanswered_.empty()) open();
 }
 
 void runtime_stream::on_data(std::uint32_t id, std::string_view piece, bool fin) {
@@ -143,9 +156,14 @@ void runtime_stream::on_data(std::uint32_t id, std::string_view piece, bool fin)
   if (over() || found == channels_.end()) return;
   if (!piece.empty()) {
     if (found->second == channel::outcome) outcome_said_ = true;
-    to_.on_chunk(found->second, piece, false);
+    tell(found->second, piece, false);
   }
   if (fin) channel_ended(id);
+}
+
+bool runtime_stream::all_said() const {
+  return std::all_of(channels_.begin(), channels_.end(),
+                     [](auto& entry) { return entry.second == channel::input || entry.second == channel::resize; });
 }
 
 void runtime_stream::channel_ended(std::uint32_t id) {
@@ -153,13 +171,15 @@ void runtime_stream::channel_ended(std::uint32_t id) {
   if (over() || found == channels_.end()) return;
   auto on = found->second;
   channels_.erase(found);
-  if (is_open()) to_.on_chunk(on, {}, true);
-  for (auto& [other, of] : channels_)
-    if (of != channel::input && of != channel::resize) return;
-  input_ended();
+  tell(on, {}, true);
+  if (is_open() && all_said()) input_ended();
 }
 
-void runtime_stream::on_reset(std::uint32_t id) { channel_ended(id); }
+void runtime_stream::on_reset(std::uint32_t id) {
+  if (over() || !channels_.contains(id)) return;
+  if (unanswered_.contains(id)) return finish({fault::unavailable, "the container runtime refused a stream"});
+  channel_ended(id);
+}
 
 void runtime_stream::on_ping(std::uint32_t id) {
   if (id % 2 == 0) encoder_.ping(outgoing, id);

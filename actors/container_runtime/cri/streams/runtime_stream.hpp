@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "messages/container_runtime.hpp"
 #include "messages/status.hpp"
@@ -61,7 +62,12 @@ class runtime_stream final : private wire::spdy_sink {
   void begin_streams();
   void add_stream(stream::channel on, const char* type);
   void finish(container::failure why);
+  /// Tells of a chunk, or keeps it until the stream is open.
+  void tell(stream::channel on, std::string_view data, bool end);
+  void open();
   void channel_ended(std::uint32_t id);
+  /// Whether only what the client writes to is left.
+  bool all_said() const;
 
   void on_stream(std::uint32_t id, const wire::spdy_headers& headers, bool fin) override;
   void on_reply(std::uint32_t id, bool fin) override;
@@ -79,6 +85,15 @@ class runtime_stream final : private wire::spdy_sink {
   std::map<std::uint32_t, stream::channel> channels_;  // by SPDY stream; the runtime's side is open
   std::map<stream::channel, std::uint32_t> writable_;  // ours is
   std::set<std::uint32_t> unanswered_;
+  /// What a server said before it had answered for all streams: containerd forwards a port's bytes as soon as it has
+  /// heard of both streams, and its replies come in their own time.
+  struct early_chunk {
+    stream::channel on;
+    std::string data;
+    bool end;
+  };
+  std::vector<early_chunk> early_;
+  std::size_t early_bytes_ = 0;
   std::uint32_t next_ = 1;
   bool outcome_said_ = false;
 };
