@@ -26,7 +26,7 @@ struct options {
   runtime::stable_ref<store::store_actor> store;
   /// Gets its target here; everyone's handle of the api_server.
   runtime::stable_ref<api_server_actor> self;
-  std::size_t workers = 2;  // for clients; as many serve components, and one what they report
+  std::size_t workers = 2;    // for clients; as many serve components, and one what they report
   bool shared_store = false;  // other processes write to the store as well
   /// Where clients reach it; also the endpoint of the service default/kubernetes.
   std::string advertise_address = "127.0.0.1";

@@ -29,7 +29,7 @@ std::string header_of(std::uint64_t revision) {
   std::string bytes(header_size, '\0');
   std::memcpy(bytes.data(), magic, sizeof magic);
   std::memcpy(bytes.data() + 8, &revision, sizeof revision);
-  const std::uint32_t crc = crc32c(bytes.data(), 16);
+  const std::uint32_t crc = crc32c(std::string_view(bytes).substr(0, 16));
   std::memcpy(bytes.data() + 16, &crc, sizeof crc);
   return bytes;
 }
@@ -88,7 +88,7 @@ class snapshot_reader {
     auto r = parse_record(*bytes);
     if (!r) return damaged(file_, at_, "record (checksum)");
     if (r->kind == record_kind::compacted) return check_end(*r);
-    chain_ = crc32c(bytes->data(), 4, chain_);
+    chain_ = crc32c(std::string_view(*bytes).substr(0, 4), chain_);
     at_ += size;
     ++(r->kind == record_kind::put ? sum_.keys : sum_.leases);
     return visit(*r);
@@ -185,7 +185,7 @@ result<snapshot_writer> snapshot_writer::create(const std::string& path, std::ui
 
 status snapshot_writer::append(const record& r) {
   const auto crc = append_record(buffer_, r);
-  chain_ = crc32c(&crc, sizeof crc, chain_);
+  chain_ = crc32c({reinterpret_cast<const char*>(&crc), sizeof crc}, chain_);
   return buffer_.size() < flush_bytes ? status() : flush();
 }
 

@@ -39,16 +39,20 @@ void answer(const pending_call& c, std::variant<ack, txn_reply, range_reply> rep
 }
 
 void refuse(const pending_call& c, const status& why, effects& out) {
-  std::variant<ack, txn_reply, range_reply> reply;
   if (std::holds_alternative<txn>(c.what)) {
-    reply = txn_reply{};
+    txn_reply none;
+    none.error = why;
+    replier{c, out}(none);
   } else if (std::holds_alternative<range>(c.what)) {
-    reply = range_reply{};
-  } else if (const auto* l = std::get_if<lease>(&c.what)) {
-    std::get<ack>(reply).lease_id = l->lease_id;
+    range_reply none;
+    none.error = why;
+    replier{c, out}(none);
+  } else {
+    ack none;
+    none.error = why;
+    if (const auto* l = std::get_if<lease>(&c.what)) none.lease_id = l->lease_id;
+    replier{c, out}(none);
   }
-  std::visit([&](auto& r) { r.error = why; }, reply);
-  answer(c, std::move(reply), out);
 }
 
 void on_txn(state& s, core::txn_requested& e, effects& out) {

@@ -8,9 +8,9 @@ using namespace troupe;
 
 namespace {
 
-constexpr std::int64_t now = 1'800'000'000;
+constexpr std::int64_t csr_time = 1'800'000'000;
 
-pki::subject node(const std::string& name) {
+pki::subject node_subject(const std::string& name) {
   pki::subject who;
   who.common_name = "system:node:" + name;
   who.organizations = {"system:nodes"};
@@ -20,9 +20,9 @@ pki::subject node(const std::string& name) {
 }  // namespace
 
 TEST_CASE("a request becomes a certificate for its key") {
-  auto authority = pki::make_authority("kubernetes", now);
+  auto authority = pki::make_authority("kubernetes", csr_time);
   REQUIRE(authority);
-  auto made = pki::make_request(node("a"));
+  auto made = pki::make_request(node_subject("a"));
   REQUIRE(made);
   auto read = pki::read_request(made->request);
   REQUIRE(read);
@@ -32,22 +32,22 @@ TEST_CASE("a request becomes a certificate for its key") {
   CHECK(!read->others);
   pki::subject grant;
   grant.client = true;
-  grant.not_before = now;
+  grant.not_before = csr_time;
   grant.valid_seconds = 1000;
   auto signed_one = pki::sign_request(*authority, made->request, grant);
   REQUIRE(signed_one);
-  CHECK(pki::not_after(*signed_one) == now + 1000);
-  CHECK(pki::key_matches({*signed_one, made->private_key}));
-  auto other = pki::make_request(node("a"));
-  CHECK(!pki::key_matches({*signed_one, other->private_key}));
+  CHECK(pki::not_after(*signed_one) == csr_time + 1000);
+  CHECK(pki::key_matches(pki::key_pair{*signed_one, made->private_key}));
+  auto other = pki::make_request(node_subject("a"));
+  CHECK(!pki::key_matches(pki::key_pair{*signed_one, other->private_key}));
   // It is what the link takes.
-  CHECK(link::make_dialing_context({*signed_one, made->private_key, authority->certificate}));
+  CHECK(link::make_dialing_context(link::credentials{*signed_one, made->private_key, authority->certificate}));
 }
 
 TEST_CASE("what is no request is refused") {
   CHECK(!pki::read_request(""));
   CHECK(!pki::read_request("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"));
-  auto made = pki::make_request(node("a"));
+  auto made = pki::make_request(node_subject("a"));
   REQUIRE(made);
   auto damaged = made->request;
   auto at = damaged.size() - 60;  // inside the signature
@@ -56,8 +56,8 @@ TEST_CASE("what is no request is refused") {
 }
 
 TEST_CASE("an authority is pinned by the hash of its key") {
-  auto authority = pki::make_authority("kubernetes", now);
-  auto other = pki::make_authority("kubernetes", now);
+  auto authority = pki::make_authority("kubernetes", csr_time);
+  auto other = pki::make_authority("kubernetes", csr_time);
   auto hash = pki::public_key_hash(authority->certificate);
   REQUIRE(hash);
   CHECK(hash->starts_with("sha256:"));
