@@ -33,6 +33,14 @@ std::string_view kind_name(frame_kind kind) {
       return "watch_stop";
     case frame_kind::log_chunk:
       return "log_chunk";
+    case frame_kind::stream_opened:
+      return "stream_opened";
+    case frame_kind::stream_output:
+      return "stream_output";
+    case frame_kind::input_credit:
+      return "input_credit";
+    case frame_kind::stream_closed:
+      return "stream_closed";
     case frame_kind::response:
       return "response";
     case frame_kind::watch_delivery:
@@ -41,6 +49,14 @@ std::string_view kind_name(frame_kind kind) {
       return "read_log";
     case frame_kind::log_more:
       return "log_more";
+    case frame_kind::open_stream:
+      return "open_stream";
+    case frame_kind::stream_input:
+      return "stream_input";
+    case frame_kind::output_credit:
+      return "output_credit";
+    case frame_kind::stream_close:
+      return "stream_close";
   }
   return {};
 }
@@ -53,11 +69,19 @@ bool may_receive(side receiver, frame_kind kind) {
     case frame_kind::request:
     case frame_kind::watch_stop:
     case frame_kind::log_chunk:
+    case frame_kind::stream_opened:
+    case frame_kind::stream_output:
+    case frame_kind::input_credit:
+    case frame_kind::stream_closed:
       return receiver == side::control_plane;
     case frame_kind::response:
     case frame_kind::watch_delivery:
     case frame_kind::read_log:
     case frame_kind::log_more:
+    case frame_kind::open_stream:
+    case frame_kind::stream_input:
+    case frame_kind::output_credit:
+    case frame_kind::stream_close:
       return receiver == side::node;
     case frame_kind::hello:
     case frame_kind::welcome:

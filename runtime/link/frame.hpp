@@ -26,10 +26,18 @@ enum class frame_kind : std::uint8_t {
   request = 10,         // node: api::request
   watch_stop = 11,      // node: api::watch_stop
   log_chunk = 12,       // node: container::log_chunk, answer to read_log
+  stream_opened = 13,   // node: stream::opened, answer to open_stream
+  stream_output = 14,   // node: stream::chunk
+  input_credit = 15,    // node: stream::credit
+  stream_closed = 16,   // node: stream::closed
   response = 20,        // control plane: answer to request
   watch_delivery = 21,  // control plane: events of the node's watches
   read_log = 22,        // control plane: kubelet::read_pod_log
   log_more = 23,        // control plane: container::log_more
+  open_stream = 24,     // control plane: kubelet::open_pod_stream
+  stream_input = 25,    // control plane: stream::chunk
+  output_credit = 26,   // control plane: stream::credit
+  stream_close = 27,    // control plane: stream::close
 };
 std::string_view kind_name(frame_kind kind);
 

@@ -10,6 +10,7 @@
 #include "messages/api_server.hpp"
 #include "messages/container_runtime.hpp"
 #include "messages/kubelet.hpp"
+#include "messages/streams.hpp"
 #include "runtime/link/frame.hpp"
 
 namespace troupe::link {
@@ -45,12 +46,17 @@ using session_actor =
                      caf::reacts_to<api::response>,          // answers to the node's requests
                      caf::reacts_to<api::watch_delivery>,    // events of the node's watches
                      caf::reacts_to<kubelet::read_pod_log>,  // passed on to the node; answers container::log_chunk
-                     caf::reacts_to<container::log_more>, caf::reacts_to<kubelet::open_pod_stream>>;
+                     caf::reacts_to<container::log_more>,
+                     caf::reacts_to<kubelet::open_pod_stream>,  // passed on to the node; answers stream::opened
+                     caf::reacts_to<stream::chunk>, caf::reacts_to<stream::credit>, caf::reacts_to<stream::close>>;
 
-/// The node's end of one link: an api_server to this process's components, whoever asks for logs to the kubelet.
+/// The node's end of one link: an api_server to this process's components, and to the kubelet whoever asks for logs and
+/// has streams.
 using node_end_actor =
     caf::typed_actor<caf::reacts_to<frame_arrived>, caf::reacts_to<link_ended>, caf::reacts_to<api::request>,
-                     caf::reacts_to<api::watch_stop>, caf::reacts_to<container::log_chunk>>;
+                     caf::reacts_to<api::watch_stop>, caf::reacts_to<container::log_chunk>,
+                     caf::reacts_to<stream::opened>, caf::reacts_to<stream::chunk>, caf::reacts_to<stream::credit>,
+                     caf::reacts_to<stream::closed>>;
 
 }  // namespace troupe::link
 

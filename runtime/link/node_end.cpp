@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/component.hpp"
+#include "runtime/link/node_streams.hpp"
 #include "runtime/link/wire.hpp"
 
 namespace troupe::link {
@@ -29,16 +30,22 @@ class node_end final : public runtime::component<node_end_actor> {
 
   behavior_type make_behavior() override {
     monitor(how_.loop);
-    return {[this](const frame_arrived& m) { on_frame(m); }, [this](const link_ended&) { quit(); },
+    return {[this](const frame_arrived& m) { on_frame(m); },
+            [this](const link_ended&) { quit(); },
             [this](const api::request& m) { on_request(m); },
             [this](const api::watch_stop& m) { stop_watch(m.watch_id); },
-            [this](const container::log_chunk& m) { on_log_chunk(m); }};
+            [this](const container::log_chunk& m) { on_log_chunk(m); },
+            [this](const stream::opened& m) { streams_.on_opened(current_sender(), m); },
+            [this](const stream::chunk& m) { streams_.on_output(m); },
+            [this](const stream::credit& m) { streams_.on_credit(m); },
+            [this](const stream::closed& m) { streams_.on_closed(m); }};
   }
 
-  /// Sources of logs are told to stop.
+  /// Sources of logs and streams are told to stop.
   bool cleanup(caf::error&& why, caf::execution_unit* where) override {
     for (const auto& [id, source] : sources_) send_to(source, container::log_more{id, true});
     sources_.clear();
+    streams_.end_all();
     return component::cleanup(std::move(why), where);
   }
 
@@ -63,6 +70,8 @@ class node_end final : public runtime::component<node_end_actor> {
       on_read_log(payload);
     else if (m.kind == frame_kind::log_more)
       on_log_more(payload);
+    else if (!streams_.take(m.kind, payload))
+      unreadable(kind_name(m.kind).data());
   }
 
   void unreadable(const char* what) {
@@ -122,6 +131,7 @@ class node_end final : public runtime::component<node_end_actor> {
   void on_down(const caf::actor_addr& gone) {
     if (gone == how_.loop.address()) return quit();
     watchers_.erase(gone);
+    streams_.on_down(gone);
     for (auto at = watches_.begin(); at != watches_.end();) {
       auto id = at->first;
       bool its = at->second->address() == gone;
@@ -160,6 +170,8 @@ class node_end final : public runtime::component<node_end_actor> {
   std::unordered_map<std::uint64_t, caf::strong_actor_ptr> watches_;  // by the control plane's watch id
   std::unordered_set<caf::actor_addr> watchers_;                      // who is monitored
   std::unordered_map<std::uint64_t, caf::strong_actor_ptr> sources_;  // of logs that are read, by id
+  node_streams streams_{*this, how_.kubelet,
+                        [this](frame_kind kind, std::string payload) { send_out(kind, std::move(payload)); }};
   std::uint64_t next_id_ = 1;
 };
 

@@ -1,6 +1,6 @@
 // The node's end of one open link: to this process's components it is the api_server, and to the kubelet it is whoever
-// reads logs. It ends with its link; the next link gets the next one, and the stable reference in front of them tells
-// the components.
+// reads logs and has streams. It ends with its link; the next link gets the next one, and the stable reference in front
+// of them tells the components.
 #pragma once
 
 #include <cstdint>

@@ -11,6 +11,7 @@
 #include "messages/streams.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
+#include "runtime/link/session_streams.hpp"
 #include "runtime/link/wire.hpp"
 #include "runtime/log.hpp"
 
@@ -45,16 +46,20 @@ class session final : public runtime::component<session_actor> {
             [this](const api::watch_delivery& m) { on_delivery(m); },
             [this](const kubelet::read_pod_log& m) { on_read_log(m); },
             [this](const container::log_more& m) { on_log_more(m); },
-            [this](const kubelet::open_pod_stream& m) { on_open_stream(m); }};
+            [this](const kubelet::open_pod_stream& m) { streams_.open(current_sender(), m); },
+            [this](const stream::chunk& m) { streams_.input(current_sender(), m); },
+            [this](const stream::credit& m) { streams_.credit(current_sender(), m); },
+            [this](const stream::close& m) { streams_.close(current_sender(), m); }};
   }
 
-  /// Watches end with the session, and whoever reads a log hears of its end.
+  /// Watches end with the session, and whoever reads a log or has a stream hears of its end.
   bool cleanup(caf::error&& why, caf::execution_unit* where) override {
     for (auto id : watches_) send_to(how_.server.handle(), api::watch_stop{id});
     watches_.clear();
     for (const auto& [id, reader] : readers_)
       send_to(reader.by, container::log_chunk{reader.id, {}, true, {container::fault::unavailable, lost_text()}});
     readers_.clear();
+    streams_.end_all(lost_text());
     return component::cleanup(std::move(why), where);
   }
 
@@ -62,6 +67,7 @@ class session final : public runtime::component<session_actor> {
   struct log_reader {
     caf::strong_actor_ptr by;
     std::uint64_t id = 0;  // of its choice
+    bool waits = true;     // it has asked for a chunk that has not come yet
   };
 
   std::string lost_text() const { return "the link to node " + how_.node + " was lost"; }
@@ -92,14 +98,18 @@ class session final : public runtime::component<session_actor> {
       on_watch_stop(m.payload.view());
     else if (m.kind == frame_kind::log_chunk)
       on_log_chunk(m.payload.view());
+    else
+      streams_.take(m.kind, m.payload.view());
   }
 
   template <class T>
   bool read(std::string_view payload, T& into, const char* what) {
     if (decode(payload, into)) return true;
-    close("bad_frame", std::string("the ") + what + " cannot be read");
+    unreadable(what);
     return false;
   }
+
+  void unreadable(const char* what) { close("bad_frame", std::string("the ") + what + " cannot be read"); }
 
   // -- requests
 
@@ -213,6 +223,7 @@ class session final : public runtime::component<session_actor> {
   void on_log_more(const container::log_more& m) {
     for (auto at = readers_.begin(); at != readers_.end(); ++at) {
       if (at->second.id != m.id || at->second.by != current_sender()) continue;
+      at->second.waits = true;
       send_out(frame_kind::log_more, to_msgpack(container::log_more{at->first, m.stop}));
       if (m.stop) readers_.erase(at);
       return;
@@ -225,6 +236,8 @@ class session final : public runtime::component<session_actor> {
     if (!read(payload, chunk, "log_chunk")) return;
     auto found = readers_.find(chunk.id);
     if (found == readers_.end()) return not_asked(chunk);
+    if (!std::exchange(found->second.waits, false)) return refuse("not_asked", "a chunk before it was asked for");
+    if (chunk.error.code > container::fault::unimplemented) chunk.error.code = container::fault::unknown;
     auto reader = found->second;
     if (chunk.end || !chunk.error.ok()) readers_.erase(found);
     chunk.id = reader.id;
@@ -237,12 +250,6 @@ class session final : public runtime::component<session_actor> {
     if (!chunk.end) send_out(frame_kind::log_more, to_msgpack(container::log_more{chunk.id, true}));
   }
 
-  void on_open_stream(const kubelet::open_pod_stream& m) {
-    if (!current_sender()) return;
-    container::failure why{container::fault::unavailable, "streams are not carried over the cluster link"};
-    send_to(current_sender(), stream::opened{m.id, std::move(why)});
-  }
-
   session_options how_;
   api::user_ptr user_;
   std::unordered_map<std::uint64_t, bool> asked_;  // the node's requests in flight; whether it may open a watch
@@ -251,6 +258,10 @@ class session final : public runtime::component<session_actor> {
   std::size_t opening_ = 0;
   std::map<std::uint64_t, log_reader> readers_;
   std::uint64_t next_reader_ = 1;
+  session_streams streams_{*this,
+                           {[this](frame_kind kind, std::string payload) { send_out(kind, std::move(payload)); },
+                            [this](const std::string& reason, const std::string& what) { refuse(reason, what); },
+                            [this](const char* what) { unreadable(what); }}};
   std::uint64_t server_seen_ = 0;
   std::size_t complaints_ = 0;
 };

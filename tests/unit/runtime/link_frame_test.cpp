@@ -71,11 +71,14 @@ TEST_CASE("the largest size a header can name makes the reader hold nothing") {
 }
 
 TEST_CASE("each end takes only the kinds that are meant for it") {
-  for (auto kind : {frame_kind::response, frame_kind::watch_delivery, frame_kind::read_log, frame_kind::log_more}) {
+  for (auto kind :
+       {frame_kind::response, frame_kind::watch_delivery, frame_kind::read_log, frame_kind::log_more,
+        frame_kind::open_stream, frame_kind::stream_input, frame_kind::output_credit, frame_kind::stream_close}) {
     CHECK(!may_receive(side::control_plane, kind));
     CHECK(may_receive(side::node, kind));
   }
-  for (auto kind : {frame_kind::request, frame_kind::watch_stop, frame_kind::log_chunk}) {
+  for (auto kind : {frame_kind::request, frame_kind::watch_stop, frame_kind::log_chunk, frame_kind::stream_opened,
+                    frame_kind::stream_output, frame_kind::input_credit, frame_kind::stream_closed}) {
     CHECK(may_receive(side::control_plane, kind));
     CHECK(!may_receive(side::node, kind));
   }
