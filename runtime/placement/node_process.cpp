@@ -114,11 +114,13 @@ void node_process::parts::start_actors() {
   for (std::size_t i = 0; i < count(); ++i)
     servers.push_back(
         stable_ref<api::api_server_actor>::make(*system, "root/link/" + node_name(config, i) + "/server"));
-  auto nodes = node_children(
+  auto nodes = make_nodes(
       *system, config, *host, [this](std::size_t i) { return servers[i]; }, kubelets);
   std::vector<child_spec> children;
   children.push_back(link_child());
-  children.push_back(supervisor_child("nodes", std::move(nodes)));
+  auto network = pod_network_child(config, *host, servers.front(), nodes);
+  children.push_back(supervisor_child("nodes", std::move(nodes.children)));
+  children.push_back(std::move(network));
   if (auto proxy = proxy_child(config, *host, servers.front(), measured)) children.push_back(std::move(*proxy));
   root = spawn_supervisor(*system, "root", std::move(children));
   root->attach_functor([this](const caf::error& reason) {
