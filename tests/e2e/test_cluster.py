@@ -10,61 +10,8 @@ import time
 
 import pytest
 
-from conftest import TROUPE, Cluster, Sandbox, eventually, free_port, may_skip_root_tests
-
-
-class ControlPlane(Cluster):
-    """A `troupe control-plane` process."""
-
-    def __init__(self, directory, address="127.0.0.1", extra=(), sandbox=None):
-        super().__init__(directory, sandbox=sandbox)
-        self.address = address
-        self.link_port = 6444 if sandbox else free_port()
-        listen = "0.0.0.0" if sandbox else "127.0.0.1"
-        self.arguments = [
-            str(TROUPE), "control-plane", "--data-dir", str(self.data), "--listen", f"{listen}:{self.port}",
-            "--link", f"{listen}:{self.link_port}", "--kubeconfig", str(self.kubeconfig),
-            "--set", "debug.allow_crash=true", "--set", "controllers.node_grace_seconds=6",
-            "--set", f"api_server.extra_names={address}", *extra]
-
-    def certify(self, out, *names):
-        subprocess.run([TROUPE, "certs", "node", *names, "--data-dir", self.data, "--out", out], check=True, timeout=30)
-
-    def node_ready(self, name, wanted="True"):
-        node = self.get(f"/api/v1/nodes/{name}")
-        return node if any(c["type"] == "Ready" and c["status"] == wanted for c in node["status"]["conditions"]) else None
-
-    def logged(self, text):
-        return text in self.log.read_text()
-
-
-class Node:
-    """A `troupe node` process; its simulated nodes are NAME-0, NAME-1, ..."""
-
-    def __init__(self, directory, plane, name, count=1, runtime="hollow", sandbox=None, extra=()):
-        self.directory = pathlib.Path(directory)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self.sandbox, self.name = sandbox, name
-        self.names = [f"{name}-{i}" for i in range(count)]
-        plane.certify(self.directory / "pki", *self.names)
-        self.log = self.directory / "node.log"
-        self.arguments = [
-            str(TROUPE), "node", "--data-dir", str(self.directory / "data"), "--server", f"{plane.address}:{plane.link_port}",
-            "--runtime", runtime, "--nodes", str(count), "--set", f"link.credentials={self.directory / 'pki'}",
-            "--set", f"nodes.name_prefix={name}-", "--set", "nodes.heartbeat_seconds=2", *extra]
-        self.process = None
-
-    def start(self):
-        command = self.sandbox.wrap(self.arguments) if self.sandbox else self.arguments
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
-        return self
-
-    def stop(self, how=signal.SIGTERM, seconds=60):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(how)
-            self.process.wait(seconds)
-        return self.process.returncode if self.process else None
+from cluster import Maker, Node
+from conftest import TROUPE, eventually
 
 
 def pod(name, node=None, **annotations):
@@ -76,23 +23,9 @@ def pod(name, node=None, **annotations):
 
 @pytest.fixture
 def machines(tmp_path):
-    """Control planes and nodes that are stopped at the end."""
-    made = []
-
-    class Maker:
-        def plane(self, **options):
-            directory = tmp_path / "plane"
-            directory.mkdir(exist_ok=True)
-            made.append(ControlPlane(directory, **options))
-            return made[-1].start()
-
-        def node(self, plane, name, **options):
-            made.append(Node(tmp_path / name, plane, name, **options))
-            return made[-1].start()
-    yield Maker()
-    for one in reversed(made):
-        if one.process and one.process.poll() is None:
-            one.stop(signal.SIGKILL)
+    maker = Maker(tmp_path)
+    yield maker
+    maker.close()
 
 
 def test_a_node_in_another_process(machines):
@@ -298,57 +231,3 @@ def test_a_hostile_network_costs_nothing(machines):
     assert "troupe_link_refused_total{reason=\"no_client_hello\"}" in plane.http("GET", "/metrics")[1]
     plane.kubectl("create", "-f", "-", stdin=pod("alive"))
     eventually(lambda: plane.pod_running("alive"))
-
-
-class Machine(Sandbox):
-    """A sandbox with an address on a shared wire."""
-
-    def __init__(self, address):
-        super().__init__()
-        self.address = address
-
-    def join(self, bridge_of):
-        """A wire to the machine that has the bridge."""
-        name = "v" + self.address.rsplit(".", 1)[1]
-        bridge_of.run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid))
-        bridge_of.run("ip", "link", "set", name, "master", "br0", "up")
-        self.run("ip", "addr", "add", f"{self.address}/24", "dev", "eth0")
-        self.run("ip", "link", "set", "eth0", "up")
-        self.run("ip", "route", "add", "default", "via", "10.99.0.254")
-
-    def cut(self):
-        """Everything from and to the outside is dropped, silently."""
-        self.run("nft", "-f", "-", input="table inet cut { chain i { type filter hook input priority 0; iifname eth0 drop; }\n"
-                 "chain o { type filter hook output priority 0; oifname eth0 drop; } }\n")
-
-    def heal(self):
-        self.run("nft", "delete", "table", "inet", "cut")
-
-
-@pytest.mark.skipif(may_skip_root_tests(), reason="network namespaces take root")
-def test_machines_of_their_own_and_a_cut_wire(machines):
-    wire = Machine("10.99.0.254")
-    first, second = Machine("10.99.0.1"), Machine("10.99.0.2")
-    try:
-        wire.run("ip", "link", "add", "br0", "type", "bridge")
-        wire.run("ip", "link", "set", "br0", "up")
-        first.join(wire)
-        second.join(wire)
-        plane = machines.plane(address=first.address, sandbox=first)
-        node = machines.node(plane, "worker", sandbox=second)
-        eventually(lambda: plane.node_ready("worker-0"), 30)
-        plane.kubectl("create", "-f", "-", stdin=pod("a"))
-        eventually(lambda: plane.pod_running("a"), 30)
-        plane.kubectl("logs", "a")
-
-        second.cut()
-        eventually(lambda: plane.node_ready("worker-0", "Unknown"), 40)
-        second.heal()
-        eventually(lambda: plane.node_ready("worker-0"), 40)
-        plane.kubectl("create", "-f", "-", stdin=pod("b", node="worker-0"))
-        eventually(lambda: plane.pod_running("b"), 30)
-        assert node.stop() == 0, node.log.read_text()[-3000:]
-        assert plane.stop() == 0, plane.log.read_text()[-3000:]
-    finally:
-        for one in (first, second, wire):
-            one.close()
