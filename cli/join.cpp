@@ -9,8 +9,8 @@
 
 #include "cli/http_client.hpp"
 #include "messages/document.hpp"
-#include "messages/schema/scalars.hpp"
 #include "runtime/certificate_request.hpp"
+#include "runtime/node_certificate.hpp"
 #include "runtime/placement/node_process.hpp"
 
 namespace troupe::cli {
@@ -53,47 +53,23 @@ result<std::string> fetch_authority(const join_settings& how, connection_setting
   return authority;
 }
 
-std::string request_body(const std::string& name, const std::string& pem) {
-  document doc;
-  auto& root = doc.root();
-  doc.make_object(root);
-  doc.set(root, "kind", "CertificateSigningRequest");
-  doc.set(root, "apiVersion", "certificates.k8s.io/v1");
-  auto& metadata = doc.set(root, "metadata");
-  doc.make_object(metadata);
-  doc.set(metadata, "generateName", std::string_view("node-" + name + "-"));
-  auto& spec = doc.set(root, "spec");
-  doc.make_object(spec);
-  doc.set(spec, "request", std::string_view(schema::to_base64(pem)));
-  doc.set(spec, "signerName", "kubernetes.io/kube-apiserver-client-kubelet");
-  auto& usages = doc.set(spec, "usages");
-  doc.make_array(usages);
-  for (const char* usage : {"digital signature", "client auth"}) doc.assign(doc.append(usages), usage);
-  return to_json(root);
-}
-
 /// Posts the request and waits for its certificate.
 result<std::string> get_signed(http_client& client, const std::string& name, const std::string& pem) {
-  auto made = ask_api(client, "POST", signing_requests, request_body(name, pem));
+  auto made = ask_api(client, "POST", signing_requests, pki::node_request_json(name, pem));
   if (!made) return made.error();
   auto target = std::string(signing_requests) + "/" + node_text(made->root().find("metadata", "name"));
   for (int i = 0; i < sign_tries; ++i) {
     auto now = ask_api(client, "GET", target);
     if (!now) return now.error();
-    auto& root = now->root();
-    if (auto encoded = node_text(root.find("status", "certificate")); !encoded.empty())
-      return pki::from_base64(encoded);
-    const node* conditions = root.find("status", "conditions");
-    for (std::size_t at = 0; conditions && conditions->is_array() && at < conditions->size(); ++at)
-      if (auto type = node_text(conditions->element(at).find("type")); type == "Denied" || type == "Failed")
-        return make_status(reason::forbidden, "the request for a certificate was " + type + ": " +
-                                                  node_text(conditions->element(at).find("message")));
+    auto granted = pki::granted_certificate(now->root());
+    if (!granted) return granted.error();
+    if (*granted) return **granted;
     usleep(sign_pause_us);
   }
   return make_status(reason::timeout, "nobody approved the request for a certificate: " + target);
 }
 
-bool is_good(const runtime::node_files& files) {
+bool is_good(const pki::node_files& files) {
   auto certificate = pki::read_file(files.certificate);
   auto key = pki::read_file(files.key);
   auto authority = pki::read_file(files.authority);
@@ -101,7 +77,7 @@ bool is_good(const runtime::node_files& files) {
          pki::not_after(*certificate) > static_cast<std::int64_t>(std::time(nullptr)) + 3600;
 }
 
-status join_one(http_client& client, const std::string& name, const runtime::node_files& files,
+status join_one(http_client& client, const std::string& name, const pki::node_files& files,
                 const std::string& authority) {
   pki::subject who;
   who.common_name = "system:node:" + name;
@@ -112,8 +88,7 @@ status join_one(http_client& client, const std::string& name, const runtime::nod
   if (!certificate) return certificate.error();
   if (!pki::key_matches({*certificate, made->private_key})) return internal_error("the certificate is of another key");
   if (auto bad = pki::write_file(files.authority, authority, 0644); !bad.ok()) return bad;
-  if (auto bad = pki::write_file(files.key, made->private_key, 0600); !bad.ok()) return bad;
-  return pki::write_file(files.certificate, *certificate, 0644);
+  return pki::replace_pair(files, {*certificate, made->private_key});
 }
 
 }  // namespace

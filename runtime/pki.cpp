@@ -200,6 +200,13 @@ std::int64_t not_after(const std::string& certificate) {
   return timegm(&when);
 }
 
+std::int64_t not_before(const std::string& certificate) {
+  auto cert = read_certificate(certificate);
+  tm when{};
+  if (!cert || ASN1_TIME_to_tm(X509_get0_notBefore(cert.get()), &when) != 1) return 0;
+  return timegm(&when);
+}
+
 bool names_covered(const std::string& certificate, const std::vector<std::string>& names) {
   auto cert = read_certificate(certificate);
   if (!cert) return false;

@@ -10,6 +10,7 @@
 
 #include "actors/store/log/lock.hpp"
 #include "runtime/link/dialer.hpp"
+#include "runtime/link/rotation.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
@@ -23,7 +24,7 @@
 namespace troupe::runtime {
 namespace {
 
-result<link::credentials> read_credentials(const node_files& from) {
+result<link::credentials> read_credentials(const pki::node_files& from) {
   link::credentials out;
   for (auto [path, into] : {std::pair{&from.certificate, &out.certificate}, std::pair{&from.key, &out.private_key},
                             std::pair{&from.authority, &out.authority}}) {
@@ -36,7 +37,7 @@ result<link::credentials> read_credentials(const node_files& from) {
 
 }  // namespace
 
-node_files files_of_node(const configuration& config, const std::string& node) {
+pki::node_files files_of_node(const configuration& config, const std::string& node) {
   auto folder = config.link.credentials.empty() ? config.data_dir + "/pki" : config.link.credentials;
   return {folder + "/" + node + ".crt", folder + "/" + node + ".key", folder + "/ca.crt"};
 }
@@ -64,6 +65,7 @@ struct node_process::parts {
   status open_trace();
   status check_credentials() const;
   child_spec link_child() const;
+  child_spec rotation_child() const;
   void start_actors();
 };
 
@@ -81,8 +83,11 @@ status node_process::parts::take_data_dir() {
 
 /// What is missing from the start is said at once; what goes missing later is logged at each try.
 status node_process::parts::check_credentials() const {
-  for (std::size_t i = 0; i < count(); ++i)
-    if (auto read = read_credentials(files_of_node(config, node_name(config, i))); !read) return read.error();
+  for (std::size_t i = 0; i < count(); ++i) {
+    auto files = files_of_node(config, node_name(config, i));
+    pki::settle_files(files);
+    if (auto read = read_credentials(files); !read) return read.error();
+  }
   return {};
 }
 
@@ -110,6 +115,15 @@ child_spec node_process::parts::link_child() const {
   return link::dialer_child(std::move(how));
 }
 
+child_spec node_process::parts::rotation_child() const {
+  link::rotation_options how;
+  for (std::size_t i = 0; i < count(); ++i) {
+    auto name = node_name(config, i);
+    how.nodes.push_back({name, files_of_node(config, name), servers[i]});
+  }
+  return link::rotation_child(std::move(how));
+}
+
 void node_process::parts::start_actors() {
   for (std::size_t i = 0; i < count(); ++i)
     servers.push_back(
@@ -118,6 +132,7 @@ void node_process::parts::start_actors() {
       *system, config, *host, [this](std::size_t i) { return servers[i]; }, kubelets);
   std::vector<child_spec> children;
   children.push_back(link_child());
+  children.push_back(rotation_child());
   auto network = pod_network_child(config, *host, servers.front(), nodes);
   children.push_back(supervisor_child("nodes", std::move(nodes.children)));
   children.push_back(std::move(network));

@@ -9,6 +9,7 @@
 
 #include "messages/status.hpp"
 #include "runtime/config.hpp"
+#include "runtime/node_certificate.hpp"
 
 namespace troupe::runtime {
 
@@ -39,10 +40,7 @@ class node_process {
   std::unique_ptr<parts> parts_;
 };
 
-/// The certificate, key and authority of a node, read anew.
-struct node_files {
-  std::string certificate, key, authority;  // paths
-};
-node_files files_of_node(const configuration& config, const std::string& node);
+/// The certificate, key and authority of a node, read anew at each try to connect.
+pki::node_files files_of_node(const configuration& config, const std::string& node);
 
 }  // namespace troupe::runtime
