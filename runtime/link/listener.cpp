@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runtime/line_budget.hpp"
 #include "runtime/link/loop.hpp"
 #include "runtime/link/session.hpp"
 #include "runtime/link/wire.hpp"
@@ -50,29 +51,6 @@ std::string address_text(const any_address& of) {
 std::uint16_t port_of(const any_address& of) {
   return ntohs(of.base.sa_family == AF_INET ? of.v4.sin_port : of.v6.sin6_port);
 }
-
-/// At most a few lines a second about peers that are refused, so that they cannot fill the disk.
-class line_budget {
- public:
-  /// Whether a line may be written; `left_out` says how many were not since the last.
-  bool take(std::uint64_t now_us, std::uint64_t& left_out) {
-    credit_ = std::min(burst, credit_ + static_cast<double>(now_us - filled_us_) / 1e6 * per_second);
-    filled_us_ = now_us;
-    if (credit_ < 1) {
-      ++suppressed_;
-      return false;
-    }
-    credit_ -= 1;
-    left_out = std::exchange(suppressed_, 0);
-    return true;
-  }
-
- private:
-  static constexpr double burst = 50, per_second = 10;
-  double credit_ = burst;
-  std::uint64_t filled_us_ = 0;
-  std::uint64_t suppressed_ = 0;
-};
 
 class listener final : public link_loop {
  public:
@@ -207,13 +185,12 @@ class listener final : public link_loop {
     if (!lines_.take(now_us_, left_out)) return;
     auto text = "peer=" + peer + " reason=" + why.word + " why=" + runtime::log_value(why.text);
     if (!node.empty()) text.append(" node=").append(node);
-    if (left_out > 0) text.append(" left_out=").append(std::to_string(left_out));
-    log(log_level::warn, "link.refused", text);
+    log(log_level::warn, "link.refused", text.append(runtime::left_out_text(left_out)));
   }
 
   listener_options how_;
   bool listening_ = false;
-  line_budget lines_;
+  runtime::line_budget lines_;
 };
 
 }  // namespace
