@@ -159,6 +159,7 @@ class session final : public runtime::component<session_actor> {
     }
     bool watch = found->second;
     asked_.erase(found);
+    if (answer.error.why == reason::forbidden) refuse("forbidden", "why=" + runtime::log_value(answer.error.message));
     if (answer.watch_id != 0) watches_.insert(answer.watch_id);
     auto payload = encode(answer);
     if (payload.size() > how_.bounds.from_control_bytes)

@@ -103,7 +103,9 @@ void session_streams::on_output(stream::chunk m) {
   if (found == streams_.end()) return;
   auto& one = found->second;
   one.window -= static_cast<std::int64_t>(m.data.size());
-  bool known = m.on == stream::channel::output || m.on == stream::channel::errors || m.on == stream::channel::outcome;
+  // Of its own channels a source says only that it takes no more.
+  bool its_own = m.on == stream::channel::input || m.on == stream::channel::resize;
+  bool known = m.on <= stream::channel::resize && (!its_own || m.data.empty());
   if (known && one.window >= -most_overdraft) {
     m.id = one.id;
     return in_.send_to(one.by, std::move(m));
