@@ -67,7 +67,7 @@ TEST_CASE("a wrong type or value is refused with its line") {
   CHECK(refusal("nodes: 3\n") == "local.yaml:1: \"nodes\" must be a mapping");
   CHECK(refusal("nodes:\n  count: -1\n") == "local.yaml:2: \"nodes.count\" must be between 0 and 100000, not -1");
   CHECK(refusal("store:\n  backend: disk\n") ==
-        "local.yaml:2: \"store.backend\" must be one of embedded, memory, not \"disk\"");
+        "local.yaml:2: \"store.backend\" must be one of embedded, memory, etcd, not \"disk\"");
   CHECK(refusal("a: [\n").starts_with("local.yaml:"));
   CHECK(refusal("- a\n") == "local.yaml: the configuration must be a mapping");
 }
