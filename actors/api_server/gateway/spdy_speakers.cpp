@@ -253,15 +253,21 @@ class spdy_forward final : public spdy_speaker {
     client_.port().pass(stream::chunk{id_ + found->first, channel::input,
                                       piece.empty() ? shared_bytes() : shared_bytes(std::string(piece)), fin});
   }
-  /// kubectl resets the data stream when its side is over, and waits for the end of the error stream.
+  /// kubectl resets the data stream when either side is over, and waits for the end of the error stream. When it was
+  /// the container's, what went wrong is still to be said: a connection that is refused ends before its reason is
+  /// known.
   void on_reset(std::uint32_t id) override {
     auto found = by_data(id);
     if (found == connections_.end()) return;
-    auto one = found->second;
+    auto& one = found->second;
     auto stream_id = id_ + found->first;
-    connections_.erase(found);
+    if (one.begun && one.data_ended) {
+      if (!std::exchange(one.input_over, true)) client_.port().pass(stream::chunk{stream_id, channel::input, {}, true});
+      return;
+    }
     if (one.begun) client_.port().pass(stream::close{stream_id});
     if (one.error != 0) data(one.error, {}, true, stream_id, 0);
+    connections_.erase(found);
   }
 
   std::map<std::uint64_t, connection_of_port> connections_;

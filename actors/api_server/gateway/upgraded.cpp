@@ -72,7 +72,9 @@ void upgraded::end(wire::ws_close why) {
 }
 
 void upgraded::fill(std::string& out, std::size_t room) {
-  while (!queue_.empty() && out.size() < room) {
+  // One WebSocket message a time, which makes it a TLS record of its own: Python's client polls the socket and does not
+  // see a second message that OpenSSL has already read.
+  while (!queue_.empty() && out.size() < room && (!websocket_ || out.empty())) {
     auto front = std::move(queue_.front());
     queue_.pop_front();
     queued_ -= front.bytes.size();

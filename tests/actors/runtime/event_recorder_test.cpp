@@ -46,7 +46,7 @@ struct recorder_setup {
     });
     world.run_until_idle();
   }
-  void answer(std::size_t which, status why = {}) {
+  void answer(std::size_t which, const status& why = {}) {
     why.ok() ? script::answer(plan->requests[which], {}) : script::answer_error(plan->requests[which], why);
     world.run_until_idle();
   }

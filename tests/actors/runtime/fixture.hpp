@@ -112,8 +112,10 @@ struct script {
   }
 };
 
-inline api::watch_event added(object_ptr one) { return {api::event_type::added, one, one->revision, false}; }
-inline api::watch_event modified(object_ptr one) { return {api::event_type::modified, one, one->revision, false}; }
+inline api::watch_event added(const object_ptr& one) { return {api::event_type::added, one, one->revision, false}; }
+inline api::watch_event modified(const object_ptr& one) {
+  return {api::event_type::modified, one, one->revision, false};
+}
 inline api::watch_event deleted(object_ptr one, std::uint64_t revision) {
   return {api::event_type::deleted, std::move(one), revision, false};
 }

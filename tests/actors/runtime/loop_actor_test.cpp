@@ -40,7 +40,8 @@ class summing_loop final : public loop_actor<summing_actor> {
     return {[this](const ping& message) {
               if (message.number < 0) throw std::runtime_error("negative");
               CHECK_UNARY(thread_ == std::this_thread::get_id());
-              if ((out_->sum += message.number) == goal_) out_->reached.set_value();
+              out_->sum += message.number;
+              if (out_->sum == goal_) out_->reached.set_value();
             },
             [this](const timer_due& due) {
               if (due.token == 5) ++out_->timers;

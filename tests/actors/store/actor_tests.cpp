@@ -33,7 +33,7 @@ void stop(caf::actor_system& system, store_actor& target) {
 
 TEST_CASE("put, get, compare, watch over either backend, and again after a restart") {
   directory d;
-  for (auto how : {embedded(d), in_memory()}) {
+  for (const auto& how : {embedded(d), in_memory()}) {
     real_system s;
     auto target = spawn(s.system, how);
     {

@@ -103,7 +103,7 @@ struct h2_channel::callbacks {
                       nghttp2_data_source* source, void*) {
     auto& s = *static_cast<stream*>(source->ptr);
     auto size = std::min(length, s.body.size() - s.sent);
-    std::memcpy(into, s.body.data() + s.sent, size);
+    std::copy_n(s.body.data() + s.sent, size, into);
     s.sent += size;
     if (s.sent == s.body.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
     return static_cast<ssize_t>(size);

@@ -38,7 +38,7 @@ std::string table(table_objects include, bool headers, list_meta meta = {9, {}, 
   return out;
 }
 
-std::string event(watch_event what, watch_format format, bool first = true) {
+std::string event(const watch_event& what, watch_format format, bool first = true) {
   std::string out;
   append_watch_event(out, schema::find_resource("", "v1", "configmaps"), what, format, table_objects::metadata, first,
                      test_now_ms);

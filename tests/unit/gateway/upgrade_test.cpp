@@ -73,7 +73,7 @@ std::vector<std::string> payloads(std::string_view wire) {
 
 std::string all_of(upgraded& from) {
   std::string out;
-  from.fill(out, 1 << 30);
+  for (std::string piece; from.fill(piece, 1 << 30), !piece.empty(); piece.clear()) out += piece;
   return out;
 }
 
@@ -211,6 +211,22 @@ TEST_CASE("channels: both directions, and credit for what has left") {
     far.log.clear();
   }
   CHECK(far.log == "close 0;");
+}
+
+TEST_CASE("channels: each message goes out by itself") {
+  container_end far;
+  upgraded near(channels("v4"), exec_target, session, far);
+  all_of(near);
+  near.speaker().on_chunk(chunk(channel::output, "one"));
+  near.speaker().on_chunk(chunk(channel::errors, "two"));
+  for (auto* text : {"\1one", "\2two"}) {
+    std::string wire = "head";
+    near.fill(wire, 1 << 14);
+    CHECK(wire == "head");
+    wire.clear();
+    near.fill(wire, 1 << 14);
+    CHECK(payloads(wire) == std::vector<std::string>{text});
+  }
 }
 
 TEST_CASE("channels: v4 knows no end of a channel, and no client writes to others than stdin") {
@@ -369,6 +385,24 @@ TEST_CASE("tunnel: a reset ends its connection, a half-closed one goes on") {
   near.receive(reset);
   CHECK(far.log == "close 1;");
   CHECK(client.hear(all_of(near)) == "1: fin;");
+}
+
+TEST_CASE("tunnel: why a connection ended is told also after the client has reset it") {
+  container_end far;
+  upgraded near({dialect::spdy_forward, "portforward.k8s.io", ""}, forward_target, session, far);
+  spdy_client client;
+  wire::spdy_headers error{{"streamtype", "error"}, {"port", "81"}, {"requestid", "7"}};
+  wire::spdy_headers data{{"streamtype", "data"}, {"port", "81"}, {"requestid", "7"}};
+  near.receive(joined({client.stream(1, error), client.stream(3, data)}));
+  near.speaker().on_chunk({session + 1, channel::output, {}, true});
+  CHECK(client.hear(all_of(near)) == "reply 1;reply 3;3: fin;");
+  std::string reset;
+  client.encoder.reset(reset, 3, wire::spdy_reset::cancel);
+  near.receive(reset);
+  CHECK(far.log == "connect 1 to 81;1/0: end;");
+  near.speaker().on_chunk(chunk(channel::outcome, "connection refused", session + 1));
+  near.speaker().on_closed({session + 1, {}});
+  CHECK(client.hear(all_of(near)) == "1:connection refused;1: fin;");
 }
 
 TEST_CASE("tunnel: bad streams are reset, too many refused, lonely ones dropped in time") {

@@ -60,7 +60,7 @@ void write_file(const std::string& path, const std::string& bytes) {
 }
 std::string open_error(const directory& d) {
   log_backend b(small(d));
-  auto opened = b.open([](record, location) {});
+  auto opened = b.open([](const record&, location) {});
   return opened ? "" : opened.error().message;
 }
 
