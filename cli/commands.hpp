@@ -11,6 +11,14 @@ namespace troupe::cli {
 
 /// `troupe up`: a local cluster in the foreground.
 void add_up(CLI::App& app, int& exit_code);
+/// `troupe control-plane`: the same without nodes of its own, with a port for nodes of other machines.
+void add_control_plane(CLI::App& app, int& exit_code);
+/// `troupe node`: nodes only, in the foreground.
+void add_node(CLI::App& app, int& exit_code);
+/// `troupe token create|list|delete`.
+void add_token(CLI::App& app, int& exit_code);
+/// `troupe certs list|node`.
+void add_certs(CLI::App& app, int& exit_code);
 /// `troupe version`.
 void add_version(CLI::App& app);
 /// `troupe trace show|diagram|replay`.

@@ -19,6 +19,7 @@ struct connection_settings {
   std::string certificate_pem;
   std::string key_pem;
   std::string token;
+  bool trusts_anybody = false;  // no check of the server: for a public text that is then compared with a known hash
   std::string namespace_name = "default";
 };
 

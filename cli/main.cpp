@@ -42,6 +42,10 @@ int main(int count, char** values) {
     troupe::cli::add_kubectl(app, kubectl_flags, exit_code);
   } else {
     troupe::cli::add_up(app, exit_code);
+    troupe::cli::add_control_plane(app, exit_code);
+    troupe::cli::add_node(app, exit_code);
+    troupe::cli::add_token(app, exit_code);
+    troupe::cli::add_certs(app, exit_code);
     troupe::cli::add_version(app);
     troupe::cli::add_trace(app, exit_code);
     troupe::cli::add_image(app, exit_code);

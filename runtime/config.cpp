@@ -104,6 +104,21 @@ const std::vector<row>& rows() {
        0,
        0,
        {}},
+      {{"link.listen", "string", "ADDRESS:PORT for the links of nodes"},
+       [](auto& c) { return &c.link.listen; },
+       0,
+       0,
+       {}},
+      {{"link.servers", "list of strings", "ADDRESS:PORT of the control planes' links"},
+       [](auto& c) { return &c.link.servers; },
+       0,
+       0,
+       {}},
+      {{"link.credentials", "string", "folder of a node's certificates"},
+       [](auto& c) { return &c.link.credentials; },
+       0,
+       0,
+       {}},
       {{"nodes.runtime", "string", "what runs the containers"},
        [](auto& c) { return &c.nodes.runtime; },
        0,
@@ -348,7 +363,25 @@ status set_config(std::string_view assignment, configuration& out) {
   return assign(where, *r, assignment.substr(equals + 1), out);
 }
 
+std::optional<host_and_port> split_address(std::string_view text) {
+  auto colon = text.rfind(':');
+  if (colon == 0 || colon == std::string_view::npos) return std::nullopt;
+  host_and_port out;
+  auto port = number_in<std::uint16_t>(text.substr(colon + 1));
+  if (!port) return std::nullopt;
+  out.port = *port;
+  auto host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  out.host = std::string(host);
+  return out;
+}
+
 namespace {
+
+status check_address(std::string_view key, const std::string& text) {
+  if (split_address(text)) return {};
+  return bad_request(std::string(key) + ": must be ADDRESS:PORT with a port between 0 and 65535, not \"" + text + "\"");
+}
 
 status check_store(const configuration& config) {
   const auto& store = config.store;
@@ -372,16 +405,22 @@ status check_store(const configuration& config) {
 }  // namespace
 
 status check_config(const configuration& config) {
-  auto colon = config.api_server.listen.rfind(':');
-  std::int64_t port = -1;
-  if (colon != std::string::npos)
-    port = number_in<std::int64_t>(std::string_view(config.api_server.listen).substr(colon + 1)).value_or(-1);
-  if (colon == 0 || port < 0 || port > 65535)
-    return bad_request("api_server.listen: must be ADDRESS:PORT with a port between 0 and 65535, not \"" +
-                       config.api_server.listen + "\"");
+  if (auto bad = check_address("api_server.listen", config.api_server.listen); !bad.ok()) return bad;
+  if (!config.link.listen.empty())
+    if (auto bad = check_address("link.listen", config.link.listen); !bad.ok()) return bad;
   if (config.data_dir.empty() && config.store.backend == "embedded")
     return bad_request("data_dir: required with store.backend embedded (--data-dir DIR)");
   return check_store(config);
+}
+
+status check_node_config(const configuration& config) {
+  if (config.data_dir.empty()) return bad_request("data_dir: required (--data-dir DIR)");
+  if (config.link.servers.empty())
+    return bad_request("link.servers: the control plane's ADDRESS:PORT is required (--server ADDRESS:PORT)");
+  for (const auto& server : config.link.servers)
+    if (auto bad = check_address("link.servers", server); !bad.ok()) return bad;
+  if (config.nodes.count < 1) return bad_request("nodes.count: a node process has one node at least");
+  return {};
 }
 
 }  // namespace troupe::runtime

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,12 @@ struct configuration {
     std::string service_cidr = "10.96.0.0/16";
     std::vector<std::string> extra_names;  // further names and addresses of the serving certificate
   } api_server;
+
+  struct {
+    std::string listen;                // control plane: ADDRESS:PORT for the links of nodes; empty: none
+    std::vector<std::string> servers;  // node: ADDRESS:PORT of control planes
+    std::string credentials;           // node: folder of ca.crt, NODE.crt, NODE.key; empty: DATA_DIR/pki
+  } link;
 
   struct {
     std::string runtime = "auto";  // auto, cri, hollow
@@ -90,6 +97,16 @@ status parse_config(std::string_view yaml, std::string_view source, configuratio
 status set_config(std::string_view assignment, configuration& out);
 /// Judges values against each other and their ranges.
 status check_config(const configuration& config);
+/// The same for a process that is nodes only.
+status check_node_config(const configuration& config);
+
+/// A host and its port, split.
+struct host_and_port {
+  std::string host;
+  std::uint16_t port = 0;
+};
+/// "127.0.0.1:6443", "[::1]:6443"; nothing for another text.
+std::optional<host_and_port> split_address(std::string_view text);
 
 /// The candidate closest to `word` by edit distance, or empty if none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);

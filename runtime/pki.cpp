@@ -18,23 +18,9 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "runtime/pki_parts.hpp"
+
 namespace troupe::pki {
-namespace {
-
-template <auto Free>
-struct deleter {
-  template <class T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
-using key_ptr = std::unique_ptr<EVP_PKEY, deleter<EVP_PKEY_free>>;
-using cert_ptr = std::unique_ptr<X509, deleter<X509_free>>;
-using bio_ptr = std::unique_ptr<BIO, deleter<BIO_free_all>>;
-using extension_ptr = std::unique_ptr<X509_EXTENSION, deleter<X509_EXTENSION_free>>;
-
-constexpr std::int64_t ten_years = std::int64_t{10} * 365 * 24 * 3600;
-constexpr std::int64_t renew_before = std::int64_t{30} * 24 * 3600;
 
 status openssl_error(const char* what) {
   char text[256] = "unknown";
@@ -47,12 +33,6 @@ std::string to_text(BIO* bio) {
   char* data = nullptr;
   auto size = BIO_get_mem_data(bio, &data);
   return {data, static_cast<std::size_t>(size)};
-}
-
-std::string certificate_pem(X509* cert) {
-  bio_ptr bio(BIO_new(BIO_s_mem()));
-  PEM_write_bio_X509(bio.get(), cert);
-  return to_text(bio.get());
 }
 
 std::string private_pem(EVP_PKEY* key) {
@@ -71,6 +51,24 @@ key_ptr read_key(const std::string& pem) {
   return key_ptr(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
 }
 
+void add_name(X509_NAME* name, const char* field, const std::string& value) {
+  X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.data()),
+                             static_cast<int>(value.size()), -1, 0);
+}
+
+namespace {
+
+using extension_ptr = std::unique_ptr<X509_EXTENSION, deleter<X509_EXTENSION_free>>;
+
+constexpr std::int64_t ten_years = std::int64_t{10} * 365 * 24 * 3600;
+constexpr std::int64_t renew_before = std::int64_t{30} * 24 * 3600;
+
+std::string certificate_pem(X509* cert) {
+  bio_ptr bio(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(bio.get(), cert);
+  return to_text(bio.get());
+}
+
 bool is_address(const std::string& name) {
   unsigned char out[16];
   return inet_pton(AF_INET, name.c_str(), out) == 1 || inet_pton(AF_INET6, name.c_str(), out) == 1;
@@ -82,11 +80,6 @@ bool add_extension(X509* cert, X509* issuer, int id, const std::string& value) {
   X509V3_set_ctx(&context, issuer, cert, nullptr, nullptr, 0);
   extension_ptr extension(X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str()));
   return extension && X509_add_ext(cert, extension.get(), -1) == 1;
-}
-
-void add_name(X509_NAME* name, const char* field, const std::string& value) {
-  X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.data()),
-                             static_cast<int>(value.size()), -1, 0);
 }
 
 // Version, serial, validity, subject and key: what every certificate has.
@@ -166,13 +159,12 @@ result<key_pair> make_authority(const std::string& common_name, std::int64_t now
   return key_pair{certificate_pem(cert.get()), private_pem(key.get())};
 }
 
-result<key_pair> issue(const key_pair& authority, const subject& who) {
+result<std::string> issue_for(const key_pair& authority, EVP_PKEY* key, const subject& who) {
   auto issuer = read_certificate(authority.certificate);
   auto issuer_key = read_key(authority.private_key);
   if (!issuer || !issuer_key) return openssl_error("reading the authority");
-  key_ptr key(EVP_EC_gen("P-256"));
   cert_ptr cert(X509_new());
-  if (!key || !cert || !begin_certificate(cert.get(), key.get(), who)) return openssl_error("certificate");
+  if (!key || !cert || !begin_certificate(cert.get(), key, who)) return openssl_error("certificate");
   X509_set_issuer_name(cert.get(), X509_get_subject_name(issuer.get()));
   std::string usage = who.server && who.client ? "serverAuth,clientAuth" : who.server ? "serverAuth" : "clientAuth";
   bool ok = add_extension(cert.get(), issuer.get(), NID_basic_constraints, "critical,CA:FALSE") &&
@@ -182,7 +174,14 @@ result<key_pair> issue(const key_pair& authority, const subject& who) {
   if (ok && !who.names.empty())
     ok = add_extension(cert.get(), issuer.get(), NID_subject_alt_name, alternative_names(who.names));
   if (!ok || X509_sign(cert.get(), issuer_key.get(), EVP_sha256()) == 0) return openssl_error("signing");
-  return key_pair{certificate_pem(cert.get()), private_pem(key.get())};
+  return certificate_pem(cert.get());
+}
+
+result<key_pair> issue(const key_pair& authority, const subject& who) {
+  key_ptr key(EVP_EC_gen("P-256"));
+  auto made = issue_for(authority, key.get(), who);
+  if (!made) return made.error();
+  return key_pair{*made, private_pem(key.get())};
 }
 
 result<key_pair> make_signing_key() {
@@ -198,6 +197,13 @@ std::int64_t not_after(const std::string& certificate) {
   if (!cert) return 0;
   tm when{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(cert.get()), &when) != 1) return 0;
+  return timegm(&when);
+}
+
+std::int64_t not_before(const std::string& certificate) {
+  auto cert = read_certificate(certificate);
+  tm when{};
+  if (!cert || ASN1_TIME_to_tm(X509_get0_notBefore(cert.get()), &when) != 1) return 0;
   return timegm(&when);
 }
 

@@ -34,6 +34,8 @@ result<key_pair> issue(const key_pair& authority, const subject& who);
 result<key_pair> make_signing_key();
 /// When the certificate ends, in seconds since the epoch; 0 when it cannot be read.
 std::int64_t not_after(const std::string& certificate);
+/// When it begins, likewise.
+std::int64_t not_before(const std::string& certificate);
 /// Whether the certificate carries all these subject alternative names.
 bool names_covered(const std::string& certificate, const std::vector<std::string>& names);
 

@@ -1,11 +1,13 @@
 #include "actors/controller_manager/controller_manager.hpp"
 
+#include "actors/controller_manager/certificates/certificates.hpp"
 #include "actors/controller_manager/deployment/core.hpp"
 #include "actors/controller_manager/disruption/core.hpp"
 #include "actors/controller_manager/endpoints/core.hpp"
 #include "actors/controller_manager/endpointslice/core.hpp"
 #include "actors/controller_manager/garbage_collector/core.hpp"
 #include "actors/controller_manager/namespace/core.hpp"
+#include "actors/controller_manager/node_ipam/core.hpp"
 #include "actors/controller_manager/node_lifecycle/core.hpp"
 #include "actors/controller_manager/replicaset/core.hpp"
 #include "actors/controller_manager/root_ca/core.hpp"
@@ -54,6 +56,7 @@ std::vector<core_maker> core_makers() {
           maker_of<service_account_core>("serviceaccount-controller"),
           maker_of<root_ca_core, std::string>("root-ca-cert-publisher"),
           maker_of<node_lifecycle_core, std::int64_t>("node-controller"),
+          maker_of<node_ipam_core, pod_ranges>("node-ipam-controller"),
           maker_of<garbage_collector_core>("generic-garbage-collector"),
           maker_of<endpoints_core>("endpoint-controller"),
           maker_of<disruption_core>("disruption-controller"),
@@ -83,6 +86,9 @@ std::vector<runtime::child_spec> children(const manager_options& options) {
                                                           storage_protection_core::kind::claims));
   all.push_back(controller_child<storage_protection_core>(options, "pv_protection", "pv-protection-controller",
                                                           storage_protection_core::kind::volumes));
+  if (!options.ranges.cluster.empty())
+    all.push_back(controller_child<node_ipam_core>(options, "node_ipam", "node-controller", options.ranges));
+  if (!options.signer.private_key.empty()) all.push_back(certificates::signer_child(options.server, options.signer));
   return all;
 }
 

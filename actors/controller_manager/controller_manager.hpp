@@ -8,8 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/controller_manager/node_ipam/core.hpp"
 #include "messages/api_server.hpp"
 #include "messages/controller.hpp"
+#include "runtime/pki.hpp"
 #include "runtime/stable_ref.hpp"
 #include "runtime/supervisor.hpp"
 
@@ -19,6 +21,8 @@ struct manager_options {
   runtime::stable_ref<api::api_server_actor> server;
   std::string authority;                 // PEM, published as kube-root-ca.crt
   std::int64_t node_grace_seconds = 40;  // without heartbeat: not ready
+  pki::key_pair signer = {};             // the authority with its key; empty: nobody signs requests for certificates
+  pod_ranges ranges = {};                // no cluster range: nodes bring their own
 };
 
 /// The controllers as children of a supervisor "controller_manager".

@@ -136,8 +136,16 @@ struct node_turn {
     bool good = e.code >= 200 && e.code < 300;
     bool absent = e.code == 404 && s.lease_exists;
     s.lease_exists = good || e.code == 409;
+    if (good) note_renewal();
     auto wait = good ? s.options.lease_period * 1000 : absent ? 0 : 1000;
     s.lease_due_ms = now.steady_ms + wait;
+  }
+  /// After a silence the node may have been marked Unknown, and what was reported last is not what the API shows: it
+  /// is reported again. (Kubernetes' kubelet reads its Node every status_period instead.)
+  void note_renewal() {
+    bool silence = s.lease_renewed_ms != 0 && now.steady_ms - s.lease_renewed_ms > 2 * s.options.lease_period * 1000;
+    if (silence) s.report_due_ms = now.steady_ms;
+    s.lease_renewed_ms = now.steady_ms;
   }
   void on(const runtime_checked& e) {
     s.check_under_way = false;

@@ -153,6 +153,7 @@ struct node_state {
   bool lease_exists = true;  // until a renewal says otherwise
   bool lease_under_way = false;
   std::int64_t lease_due_ms = 0;
+  std::int64_t lease_renewed_ms = 0;  // steady; 0: never
   bool runtime_known = false;
   bool check_under_way = false;
   std::int64_t check_due_ms = 0;

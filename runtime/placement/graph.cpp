@@ -17,6 +17,14 @@ bool has_cloud(const configuration& config, const machine& host) {
   return config.cloud.provider == "local" || (config.cloud.provider == "auto" && !host.hollow());
 }
 
+bool joins_machines(const configuration& config) { return !config.link.listen.empty(); }
+
+/// The nodes of other machines are given their pod ranges; this process's have the first ones.
+controllers::pod_ranges ranges_for_others(const configuration& config) {
+  if (!joins_machines(config)) return {};
+  return {config.nodes.pod_cidr, static_cast<std::uint32_t>(config.nodes.count)};
+}
+
 child_spec scheduler_child(const stable_ref<api::api_server_actor>& server) {
   return child<scheduler::scheduler_actor>("scheduler", [server](caf::actor_system& in) {
     scheduler::scheduler_options how;
@@ -55,15 +63,20 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
       "store", [how = around.storage](caf::actor_system& in) { return store::spawn(in, how); }, out.store));
   children.back().level = urgency::serving;
   children.push_back(std::move(made.spec));
-  auto manager =
-      supervisor_child("controller_manager",
-                       controllers::children({out.server, around.authority, config.controllers.node_grace_seconds}));
+  auto manager = supervisor_child(
+      "controller_manager", controllers::children({out.server, around.authority, config.controllers.node_grace_seconds,
+                                                   around.signer, ranges_for_others(config)}));
   const bool alone = around.identity.empty();
   std::vector<child_spec> elected;
   (alone ? children : elected).push_back(std::move(manager));
   if (alone) children.push_back(scheduler_child(out.server));
-  children.push_back(
-      supervisor_child("nodes", node_children(system, config, *around.host, out.server, *around.kubelets)));
+  auto nodes = make_nodes(
+      system, config, *around.host, [&](std::size_t) { return out.server; }, *around.kubelets);
+  std::optional<child_spec> network;
+  if (joins_machines(config) && !around.host->hollow())
+    network = pod_network_child(config, *around.host, out.server, nodes);
+  children.push_back(supervisor_child("nodes", std::move(nodes.children)));
+  if (network) children.push_back(std::move(*network));
   std::optional<child_spec> proxy;
   if (around.measured) proxy = proxy_child(config, *around.host, out.server, *around.measured);
   if (has_cloud(config, *around.host))

@@ -10,6 +10,7 @@
 #include "actors/store/store.hpp"
 #include "runtime/config.hpp"
 #include "runtime/metrics.hpp"
+#include "runtime/pki.hpp"
 #include "runtime/placement/kubelet_directory.hpp"
 #include "runtime/placement/machine.hpp"
 #include "runtime/supervisor.hpp"
@@ -21,6 +22,7 @@ struct surroundings {
   store::options storage;
   std::string identity;   // of this process among several that serve the cluster; empty: it is the only one
   std::string authority;  // PEM of the cluster's authority, published as kube-root-ca.crt
+  pki::key_pair signer;   // the same with its key; empty: requests for certificates are not signed
   api::options server;    // endpoint, hooks and addresses; references are filled in
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
   const machine* host = nullptr;          // what runs containers here; outlives the graph

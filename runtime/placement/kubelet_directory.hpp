@@ -14,6 +14,7 @@ namespace troupe::runtime {
 class kubelet_directory {
  public:
   void add(const std::string& node, stable_ref<kubelet::kubelet_actor> kubelet);
+  void remove(const std::string& node);
   /// Empty when there is none.
   stable_ref<kubelet::kubelet_actor> find(const std::string& node) const;
 

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <charconv>
 #include <filesystem>
 #include <mutex>
 #include <vector>
@@ -14,6 +13,7 @@
 
 #include "actors/store/log/lock.hpp"
 #include "runtime/host_address.hpp"
+#include "runtime/link/listener.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
@@ -26,21 +26,6 @@
 
 namespace troupe::runtime {
 namespace {
-
-struct address {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-// "127.0.0.1:6443", "[::1]:6443"; checked by check_config already.
-address split_listen(const std::string& text) {
-  address out;
-  auto colon = text.rfind(':');
-  out.host = text.substr(0, colon);
-  if (out.host.starts_with('[') && out.host.ends_with(']')) out.host = out.host.substr(1, out.host.size() - 2);
-  std::from_chars(text.data() + colon + 1, text.data() + text.size(), out.port);
-  return out;
-}
 
 // The first address of the service range is the API's own Service.
 std::string first_service_address(const std::string& cidr) {
@@ -63,6 +48,7 @@ struct local_cluster::parts {
   std::unique_ptr<caf::actor_system> system;
   metrics::registry measured;
   std::shared_ptr<gateway::endpoint> endpoint;
+  std::shared_ptr<link::link_port> link_port;  // null: no nodes of other machines
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
   stable_ref<stream::relay_actor> relay;
   local_supervisor root;
@@ -79,6 +65,8 @@ struct local_cluster::parts {
   status make_certificates();
   status open_trace();
   status open_endpoint();
+  status open_link();
+  child_spec link_child(const stable_ref<api::api_server_actor>& server) const;
   status choose_storage();
   std::string identity();
   void start_system();
@@ -112,9 +100,11 @@ status local_cluster::parts::make_certificates() {
                                     "localhost",
                                     "127.0.0.1",
                                     first_service_address(config.api_server.service_cidr)};
-  host = split_listen(config.api_server.listen).host;
+  host = split_address(config.api_server.listen)->host;
   if (!any_address(host) && host != "127.0.0.1" && host != "localhost") names.push_back(host);
   if (auto advertised = advertise_address(host); !advertised.empty() && advertised != host) names.push_back(advertised);
+  if (auto link = split_address(config.link.listen); link && !any_address(link->host) && link->host != host)
+    names.push_back(link->host);
   for (const auto& name : config.api_server.extra_names) names.push_back(name);
   auto now = static_cast<std::int64_t>(outside.wall_now_ms() / 1000);
   auto directory =
@@ -140,7 +130,7 @@ status local_cluster::parts::open_trace() {
 }
 
 status local_cluster::parts::open_endpoint() {
-  auto where = split_listen(config.api_server.listen);
+  auto where = *split_address(config.api_server.listen);
   if (where.host == "localhost") where.host = "127.0.0.1";
   gateway::tls_credentials credentials{certificates.serving.certificate, certificates.serving.private_key,
                                        certificates.authority.certificate};
@@ -153,6 +143,29 @@ status local_cluster::parts::open_endpoint() {
   if (!opened) return opened.error();
   endpoint = std::move(*opened);
   return {};
+}
+
+/// Nodes prove themselves by certificates of the cluster's authority, the control plane by its serving certificate.
+status local_cluster::parts::open_link() {
+  auto where = split_address(config.link.listen);
+  if (!where) return {};
+  link::credentials with{certificates.serving.certificate, certificates.serving.private_key,
+                         certificates.authority.certificate};
+  auto opened = link::link_port::open(where->host, where->port, with, {}, &measured);
+  if (!opened) return opened.error();
+  link_port = std::move(*opened);
+  return {};
+}
+
+child_spec local_cluster::parts::link_child(const stable_ref<api::api_server_actor>& server) const {
+  link::listener_options how;
+  how.port = link_port;
+  how.server = server;
+  how.node_up = [all = kubelets](const std::string& node, const kubelet::kubelet_actor& kubelet) {
+    all->add(node, stable_ref<kubelet::kubelet_actor>::fixed(kubelet, "link/" + node));
+  };
+  how.node_down = [all = kubelets](const std::string& node) { all->remove(node); };
+  return link::listener_child(std::move(how));
 }
 
 /// As client-go's leader election makes it: the host's name and something unique.
@@ -194,6 +207,7 @@ void local_cluster::parts::start_actors() {
   around.storage = storage;
   if (storage.backend == store::backend_kind::etcd) around.identity = identity();
   around.authority = certificates.authority.certificate;
+  around.signer = certificates.authority;
   around.kubelets = kubelets;
   around.host = host_machine.get();
   around.measured = &measured;
@@ -210,6 +224,7 @@ void local_cluster::parts::start_actors() {
   graph.children.insert(graph.children.begin(),
                         child<stream::relay_actor>(
                             "node_relay", [](caf::actor_system& in) { return in.spawn<node_relay>(); }, relay));
+  if (link_port) graph.children.push_back(link_child(graph.server));
   root = spawn_supervisor(*system, "root", std::move(graph.children));
   root->attach_functor([this](const caf::error& reason) {
     std::lock_guard guard(failing);
@@ -246,6 +261,7 @@ status local_cluster::start() {
   if (auto bad = p.make_certificates(); !bad.ok()) return bad;
   if (auto bad = p.open_trace(); !bad.ok()) return bad;
   if (auto bad = p.open_endpoint(); !bad.ok()) return bad;
+  if (auto bad = p.open_link(); !bad.ok()) return bad;
   p.start_system();
   if (auto bad = p.choose_storage(); !bad.ok()) return bad;
   auto kubeconfig = pki::make_kubeconfig(p.url(), p.certificates.authority.certificate, p.certificates.admin, "troupe",

@@ -73,6 +73,8 @@ std::string pod_cidr_of(const std::string& cluster, std::size_t index) {
   return std::string(inet_ntop(AF_INET, &base, text, sizeof text)) + "/24";
 }
 
+bool ranges_are_given(const configuration& config) { return !config.link.servers.empty(); }
+
 std::string node_name(const configuration& config, std::size_t index) {
   auto name = config.nodes.name_prefix;
   if (config.nodes.runtime == "hollow") return (name.empty() ? "hollow-" : name) + std::to_string(index);
@@ -127,7 +129,7 @@ status machine::take_private(const configuration& config) {
   settings.data_dir = config.data_dir;
   settings.cluster_cidr = config.nodes.pod_cidr;
   for (std::size_t i = 0; i < static_cast<std::size_t>(config.nodes.count); ++i)
-    settings.nodes.push_back({pod_cidr_of(config.nodes.pod_cidr, i)});
+    settings.nodes.push_back({ranges_are_given(config) ? std::string() : pod_cidr_of(config.nodes.pod_cidr, i)});
   // That the module loads is known before anything is started.
   if (auto loads = cri::open_client(cri::places_of(config.data_dir).socket); !loads) return loads.error();
   auto made = cri::private_containerd::prepare(std::move(settings));
@@ -135,6 +137,10 @@ status machine::take_private(const configuration& config) {
   containerd_ = std::move(*made);
   socket_ = containerd_->places().socket;
   return {};
+}
+
+std::string machine::use_range(std::size_t index, const std::string& pod_cidr) const {
+  return containerd_ ? containerd_->use_range(index, pod_cidr) : std::string();
 }
 
 void machine::clean_up() {

@@ -28,6 +28,9 @@ class machine {
   /// Where pods' volumes and logs lie.
   const std::string& data_dir() const { return data_dir_; }
 
+  /// The pods of the node of that index get addresses of that range from now on. An error is a text; empty: done.
+  std::string use_range(std::size_t index, const std::string& pod_cidr) const;
+
   /// After all actors have ended: removes the nodes' pods and whatever was made for them. Blocks for seconds.
   void clean_up();
 
@@ -44,6 +47,9 @@ class machine {
 
 /// Part `index` of the cluster's pod range: /24 each.
 std::string pod_cidr_of(const std::string& cluster, std::size_t index);
+
+/// Whether the control plane gives this process's nodes their pod ranges; otherwise they take the first parts.
+bool ranges_are_given(const configuration& config);
 
 /// Name of a node: "hollow-0" or NAME_PREFIX0 for hollow ones; the host's name and HOST-1, ..., or NAME_PREFIX and
 /// PREFIX-1, ... for those with containers.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "actors/api_server/access/authorizer_state.hpp"
+#include "actors/api_server/access/bootstrap_token.hpp"
 #include "actors/api_server/access/text.hpp"
 
 namespace troupe::api {
@@ -189,8 +190,10 @@ status authenticate(const request& incoming, authorizer& judge, request_context&
   if (!incoming.auth_error.empty()) return make_status(reason::unauthorized, "Unauthorized");
   if (incoming.user) {
     context.real_user = judge.internals().completed(incoming.user);
-  } else if (!bearer_token(incoming).empty()) {
-    return make_status(reason::unauthorized, "Unauthorized");  // no issuer of tokens is known yet
+  } else if (auto token = bearer_token(incoming); !token.empty()) {
+    // Of service accounts' tokens no issuer is known yet.
+    context.real_user = bootstrap_user(token, judge.internals().cluster, context.now_ms);
+    if (!context.real_user) return make_status(reason::unauthorized, "Unauthorized");
   } else {
     context.real_user = anonymous();
   }

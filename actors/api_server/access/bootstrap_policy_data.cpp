@@ -1,4 +1,9 @@
-// The default roles and bindings of Kubernetes 1.36 as a compact text (the grammar is in bootstrap_policy.hpp).
+// The default roles and bindings of Kubernetes 1.36 as a compact text (the grammar is in bootstrap_policy.hpp), and
+// troupe:node-proxier: a machine has one certificate, its node's, and its kube_proxy works under it. Kubelets may read
+// Services by system:node; the slices behind them, and the nodes behind which other pods are, are what kube-proxy's own
+// account, present on every node, may read.
+// The bindings named kubeadm:... are those that kubeadm makes for machines that join by token; troupe:authority lets
+// them read the authority, which they check against the hash they were given.
 #include "actors/api_server/access/bootstrap_policy.hpp"
 
 namespace troupe::api {
@@ -148,6 +153,9 @@ clusterrole system:node-proxier
   EVENTS
   list,watch networking.k8s.io servicecidrs
   list,watch discovery.k8s.io endpointslices
+clusterrole troupe:node-proxier
+  list,watch discovery.k8s.io endpointslices
+  list,watch core nodes
 clusterrole system:kube-scheduler
   EVENTS
   create coordination.k8s.io leases
@@ -404,6 +412,13 @@ clusterbinding system:discovery groups=system:authenticated
 clusterbinding system:basic-user groups=system:authenticated
 clusterbinding system:public-info-viewer groups=system:authenticated,system:unauthenticated
 clusterbinding system:node-proxier users=system:kube-proxy
+clusterbinding troupe:node-proxier groups=system:nodes
+clusterbinding kubeadm:kubelet-bootstrap role=system:node-bootstrapper groups=system:bootstrappers:kubeadm:default-node-token
+clusterbinding kubeadm:node-autoapprove-bootstrap
++ role=system:certificates.k8s.io:certificatesigningrequests:nodeclient
++ groups=system:bootstrappers:kubeadm:default-node-token
+clusterbinding kubeadm:node-autoapprove-certificate-rotation
++ role=system:certificates.k8s.io:certificatesigningrequests:selfnodeclient groups=system:nodes
 clusterbinding system:kube-controller-manager users=system:kube-controller-manager
 clusterbinding system:kube-dns accounts=kube-system/kube-dns
 clusterbinding system:kube-scheduler users=system:kube-scheduler
@@ -439,7 +454,10 @@ role system:controller:bootstrap-signer
   READ core configmaps
   update core configmaps names=cluster-info
   EVENTS
+role troupe:authority
+  get core configmaps names=kube-root-ca.crt
 binding system:controller:bootstrap-signer accounts=kube-system/bootstrap-signer
+binding troupe:authority groups=system:unauthenticated,system:bootstrappers
 )policy";
 
 }  // namespace

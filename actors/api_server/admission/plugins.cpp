@@ -174,9 +174,9 @@ status runtime_class(const admission_request& request) {
 }
 
 status run_plugins(const admission_request& request) {
-  for (auto plugin :
-       {namespace_lifecycle, limit_ranger, service_account, taint_nodes_by_condition, pod_security, priority,
-        default_toleration_seconds, default_storage_class, storage_object_in_use, runtime_class, default_ingress_class})
+  for (auto plugin : {namespace_lifecycle, limit_ranger, service_account, node_restriction, taint_nodes_by_condition,
+                      pod_security, priority, default_toleration_seconds, default_storage_class, storage_object_in_use,
+                      runtime_class, default_ingress_class})
     if (status out = plugin(request); !out.ok()) return out;
   return {};
 }

@@ -40,6 +40,7 @@ struct admission_request {
   const object_source* others = nullptr;
   std::int64_t now_ms = 0;
   std::int64_t toleration_seconds = 300;  // of nodes that are not ready or unreachable, where a pod says nothing
+  std::string_view kubelet = {};          // whose kubelet asks; empty: nobody's
 
   bool is(std::string_view group, std::string_view plural) const {
     return info->group == group && info->plural == plural;
@@ -57,6 +58,7 @@ status limit_ranger(const admission_request& request);
 status service_account(const admission_request& request);
 status taint_nodes_by_condition(const admission_request& request);
 status pod_security(const admission_request& request);
+status node_restriction(const admission_request& request);
 status priority(const admission_request& request);
 status default_toleration_seconds(const admission_request& request);
 status default_storage_class(const admission_request& request);

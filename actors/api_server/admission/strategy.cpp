@@ -1,6 +1,7 @@
 // The seam to the pipeline: its requests in, the rules' answers out.
 #include "actors/api_server/admission/strategy.hpp"
 
+#include "actors/api_server/access/node_authorizer.hpp"
 #include "actors/api_server/admission/allocation.hpp"
 #include "actors/api_server/admission/plugins.hpp"
 #include "actors/api_server/admission/prepare.hpp"
@@ -56,7 +57,27 @@ rules::admission_request to_request(const admission_context& context, operation 
   out.others = &others;
   out.now_ms = context.request.now_ms;
   out.toleration_seconds = context.toleration_seconds;
+  if (context.request.user) out.kubelet = node_of(*context.request.user);
   return out;
+}
+
+/// Who asks for a certificate is what the server knows, not what the request says (certificates' strategy).
+void note_requester(const request_context& request, document& doc) {
+  auto& spec = doc.set(doc.root(), "spec");
+  if (!spec.is_object()) return;
+  for (const char* field : {"username", "uid", "groups", "extra"}) doc.remove(spec, field);
+  if (!request.user) return;
+  doc.set(spec, "username", std::string_view(request.user->name));
+  if (!request.user->uid.empty()) doc.set(spec, "uid", std::string_view(request.user->uid));
+  auto fill = [&](node& list, const std::vector<std::string>& from) {
+    doc.make_array(list);
+    for (const auto& text : from) doc.assign(doc.append(list), std::string_view(text));
+  };
+  if (!request.user->groups.empty()) fill(doc.set(spec, "groups"), request.user->groups);
+  if (request.user->extra.empty()) return;
+  auto& extra = doc.set(spec, "extra");
+  doc.make_object(extra);
+  for (const auto& [key, values] : request.user->extra) fill(doc.set(extra, key), values);
 }
 
 }  // namespace
@@ -65,6 +86,7 @@ void default_object(document& doc, node& object, std::uint16_t type) { rules::ap
 
 status prepare_for_create(admission_context& context, document& object) {
   rules::prepare_new(type_of(context.request), object, rules::rfc3339(context.request.now_ms));
+  if (context.request.info().plural == "certificatesigningrequests") note_requester(context.request, object);
   return {};
 }
 

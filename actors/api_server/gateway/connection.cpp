@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <netdb.h>
 #include <openssl/err.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -58,6 +59,18 @@ void connection::kill() {
   host_.flush_soon(*this);  // so that the loop notices
 }
 
+std::string connection::address() const {
+  sockaddr_storage from{};
+  socklen_t size = sizeof from;
+  auto* base = reinterpret_cast<sockaddr*>(&from);
+  std::array<char, NI_MAXHOST> name{};
+  std::array<char, NI_MAXSERV> port{};
+  if (::getpeername(socket_, base, &size) != 0 ||
+      ::getnameinfo(base, size, name.data(), name.size(), port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV))
+    return "?";
+  return std::string(name.data()).append(":").append(port.data());
+}
+
 void connection::listen_for(std::uint32_t events) {
   if (events == listening_ || phase_ == phase::dead) return;
   listening_ = events;
@@ -91,6 +104,7 @@ void connection::look_at_first_byte() {
   phase_ = phase::handshake;
   if (!looks_like_http({start.data(), static_cast<std::size_t>(size)})) return;
   count(host_.counts().handshake_errors);
+  host_.tell_refused(*this, "plain_http", "an HTTP request to an HTTPS server");
   static constexpr std::string_view text =
       "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
   (void)!::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
@@ -107,6 +121,8 @@ void connection::handshake() {
     if (why == SSL_ERROR_WANT_READ) return listen_for(EPOLLIN | EPOLLRDHUP);
     if (why == SSL_ERROR_WANT_WRITE) return listen_for(EPOLLIN | EPOLLOUT | EPOLLRDHUP);
     count(host_.counts().handshake_errors);
+    // One that goes away in the middle has not been refused: load balancers look that way whether somebody listens.
+    if (why == SSL_ERROR_SSL) host_.tell_refused(*this, "tls", take_ssl_error());
     ERR_clear_error();
     return kill();
   }
@@ -260,7 +276,11 @@ void connection::drain() {
 void connection::tick() {
   auto now = host_.now_us();
   if (deadline_us_ != 0 && now >= deadline_us_) {
-    if (phase_ == phase::first_byte || phase_ == phase::handshake) count(host_.counts().handshake_errors);
+    if (phase_ == phase::first_byte || phase_ == phase::handshake) {
+      count(host_.counts().handshake_errors);
+      host_.tell_refused(*this, phase_ == phase::first_byte ? "no_client_hello" : "handshake_timeout",
+                         "the TLS handshake was not over in time");
+    }
     return kill();
   }
   if (phase_ == phase::open) session_->tick(now);

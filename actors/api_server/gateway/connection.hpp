@@ -34,6 +34,8 @@ class connection {
 
   bool dead() const { return phase_ == phase::dead; }
   const peer_identity& peer() const { return peer_; }
+  /// The client's address and port, as the socket knows them.
+  std::string address() const;
   bool flush_pending = false;  // is in the loop's list
 
  private:

@@ -95,6 +95,7 @@ void h1_session::on_head() {
 
 void h1_session::on_failure() {
   count(host_.counts().protocol_errors);
+  host_.tell_refused(connection_, "request", parser_.failure().text);
   if (parser_.failure().code != 413) return refuse_plainly(parser_.failure().code, parser_.failure().text);
   keep_alive_ = false;
   http_1_0_ = parser_.request().http_1_0;
@@ -234,6 +235,7 @@ void h1_session::tick(std::uint64_t now_us) {
     return;
   }
   count(host_.counts().protocol_errors);
+  host_.tell_refused(connection_, "slow_request", "the request was not complete in time");
   refuse_plainly(408, "");
 }
 

@@ -24,6 +24,7 @@ class h1_session final : public session {
   bool leaves_input_unread() const override { return was_upgraded_ || parser_.failed() || !parser_.idle(); }
   bool is_patient() const override;
   void tick(std::uint64_t now_us) override;
+  const connection& under() const override { return connection_; }
 
  private:
   void parse(std::string_view data);

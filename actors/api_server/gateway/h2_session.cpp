@@ -141,6 +141,7 @@ void h2_session::receive(std::string_view data) {
   if (taken < 0) {
     // nghttp2 has queued a GOAWAY where the protocol knows one.
     count(host_.counts().protocol_errors);
+    host_.tell_refused(connection_, "http2", nghttp2_strerror(static_cast<int>(taken)));
     broken_ = true;
   }
   host_.flush_soon(connection_);
@@ -197,6 +198,7 @@ void h2_session::on_head(stream& s) {
 
 void h2_session::refuse(stream& s, const status& why) {
   count(host_.counts().protocol_errors);
+  host_.tell_refused(connection_, "request", why.message);
   s.refused = true;
   forget_body(s);
   // Who is not let in learns that first: the pipeline's answer is 401, whatever the body.
@@ -327,6 +329,7 @@ void h2_session::tick(std::uint64_t now_us) {
     if (!s->current && now_us >= s->deadline_us) slow.push_back(id);
   for (auto id : slow) {
     count(host_.counts().protocol_errors);
+    host_.tell_refused(connection_, "slow_request", "the request was not complete in time");
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
     host_.flush_soon(connection_);
   }

@@ -30,6 +30,7 @@ class h2_session final : public session {
   bool leaves_input_unread() const override { return broken_; }
   bool is_patient() const override { return false; }
   void tick(std::uint64_t now_us) override;
+  const connection& under() const override { return connection_; }
 
  private:
   struct stream {

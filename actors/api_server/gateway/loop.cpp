@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runtime/log.hpp"
+
 namespace troupe::gateway {
 
 namespace {
@@ -191,6 +193,13 @@ void loop::adopt(int socket) {
   auto* key = made.get();
   connections_.emplace(key, std::move(made));
   if (draining_) key->kill();
+}
+
+void loop::tell_refused(const connection& by, std::string_view reason, std::string_view why) {
+  std::uint64_t left_out = 0;
+  if (!lines_.take(now_us_, left_out)) return;
+  auto text = "peer=" + by.address() + " reason=" + std::string(reason) + " why=" + runtime::log_value(why);
+  log(runtime::log_level::warn, "gateway.refused", text.append(runtime::left_out_text(left_out)));
 }
 
 void loop::flush_soon(connection& which) {

@@ -10,6 +10,7 @@
 #include "actors/api_server/gateway/connection.hpp"
 #include "actors/api_server/gateway/gateway.hpp"
 #include "actors/api_server/gateway/session.hpp"
+#include "runtime/line_budget.hpp"
 #include "runtime/loop_actor.hpp"
 #include "runtime/trace/recorder.hpp"
 
@@ -33,6 +34,7 @@ class loop final : public runtime::loop_actor<gateway_actor>, private host, priv
   exchange& begin(session& by, const peer_identity& peer, std::int32_t stream, http_request&& request) override;
   exchange& refuse(session& by, std::int32_t stream, http_request&& request, const status& why) override;
   void release(exchange& which) override;
+  void tell_refused(const connection& by, std::string_view reason, std::string_view why) override;
   void flush_soon(connection& which) override;
 
   // stream_port
@@ -60,6 +62,7 @@ class loop final : public runtime::loop_actor<gateway_actor>, private host, priv
   void fail(exchange& x, const status& why);
   void fail_plainly(exchange& x, std::uint16_t code, std::string text);
   void present(exchange& x);
+  void tell_unauthorized(const exchange& x);
   void choose_encoding(exchange& x);
   void start_watch(exchange& x);
   void stop_watch(exchange& x);
@@ -98,6 +101,7 @@ class loop final : public runtime::loop_actor<gateway_actor>, private host, priv
   std::unordered_map<std::uint64_t, exchange*> watches_;                    // by watch id
   std::unordered_map<std::uint64_t, exchange*> streams_;                    // by id of the session
   std::uint64_t relay_incarnation_ = 0;
+  runtime::line_budget lines_;  // about clients that were refused
 };
 
 }  // namespace troupe::gateway

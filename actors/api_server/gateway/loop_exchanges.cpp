@@ -129,10 +129,17 @@ void loop::fail_plainly(exchange& x, std::uint16_t code, std::string text) {
   present(x);
 }
 
+void loop::tell_unauthorized(const exchange& x) {
+  const auto& by = x.owner->under();
+  const auto& error = by.peer().error;
+  tell_refused(by, "unauthorized", error.empty() ? std::string_view("neither token nor certificate is good") : error);
+}
+
 /// The answer is complete (or its watch accepted): gives it to the session.
 void loop::present(exchange& x) {
   leave_flight(x);
   x.answered = true;
+  if (x.answer.code == 401) tell_unauthorized(x);
   if (x.arrived_us > 0) end_trace(x);
   for (auto& part : x.answer.body) x.body.append(std::move(part));
   x.answer.body.clear();

@@ -44,6 +44,8 @@ class session {
   virtual bool is_patient() const = 0;
   /// Called now and then to judge deadlines.
   virtual void tick(std::uint64_t now_us) = 0;
+  /// The connection it is a protocol on.
+  virtual const connection& under() const = 0;
 };
 
 /// The loop, as its connections and sessions see it.
@@ -63,6 +65,8 @@ class host {
   virtual exchange& refuse(session& by, std::int32_t stream, http_request&& request, const status& why) = 0;
   /// The answer has been written, or the client has gone: the session must not use the exchange any more.
   virtual void release(exchange& which) = 0;
+  /// Logs why a client gets no further: `reason` is a stable word, `why` a text. A few lines a second at most.
+  virtual void tell_refused(const connection& by, std::string_view reason, std::string_view why) = 0;
   /// flush() the connection before the loop waits again.
   virtual void flush_soon(connection& which) = 0;
 };

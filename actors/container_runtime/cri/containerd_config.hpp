@@ -8,7 +8,7 @@ namespace troupe::cri {
 
 /// The network of one node's pods.
 struct node_network {
-  std::string pod_cidr;  // "10.244.1.0/24"
+  std::string pod_cidr;  // "10.244.1.0/24"; empty: not known yet
 };
 
 struct containerd_settings {

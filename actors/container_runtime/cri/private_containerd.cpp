@@ -81,15 +81,33 @@ status private_containerd::write_files() {
   if (on_overlay(at_.home)) settings_.snapshotter = "native";
   remember_machine(at_);
   if (auto bad = write_file(at_.config, containerd_config(at_, settings_)); !bad.ok()) return bad;
-  for (std::size_t node = 0; node < settings_.nodes.size(); ++node) {
-    auto folder = network_folder(at_, node);
-    fs::create_directories(folder, failed);
-    if (auto bad = write_file(folder + "/10-troupe.conflist", network_config(at_, settings_, node)); !bad.ok())
-      return bad;
-  }
+  for (std::size_t node = 0; node < settings_.nodes.size(); ++node)
+    if (auto bad = write_network(node); !bad.ok()) return bad;
   auto rules = run_command({"nft", "-f", "-"}, masquerade_rules(at_, settings_));
   if (!rules.ok()) return internal_error("pods get no way out of this machine: nft: " + rules.output);
   return write_file(at_.address, at_.socket + "\n");
+}
+
+/// A node whose range is not known yet keeps the network that an earlier process left.
+status private_containerd::write_network(std::size_t node) const {
+  std::error_code failed;
+  auto folder = network_folder(at_, node);
+  fs::create_directories(folder, failed);
+  if (failed) return internal_error("cannot create " + folder + ": " + failed.message());
+  if (settings_.nodes[node].pod_cidr.empty()) return {};
+  auto path = folder + "/10-troupe.conflist";
+  auto wanted = network_config(at_, settings_, node);
+  if (content_of(path) == wanted) return {};
+  // containerd reads the folder when something in it changes, and takes names that end in .conflist only.
+  if (auto bad = write_file(path + ".new", wanted); !bad.ok()) return bad;
+  fs::rename(path + ".new", path, failed);
+  return failed ? internal_error("cannot write " + path + ": " + failed.message()) : status();
+}
+
+std::string private_containerd::use_range(std::size_t node, const std::string& pod_cidr) {
+  if (node >= settings_.nodes.size()) return "no such node here";
+  settings_.nodes[node].pod_cidr = pod_cidr;
+  return write_network(node).message;
 }
 
 /// A containerd that outlived its troupe: another one on the same state would fail.

@@ -32,6 +32,8 @@ class private_containerd {
   /// Nobody wants to hear of its end any more.
   void forget_listener();
   pid_t pid() const { return process_.pid(); }
+  /// The node's pods get their addresses from that range from now on. An error is a text; empty: done.
+  std::string use_range(std::size_t node, const std::string& pod_cidr);
 
   /// Stops and removes every pod, containerd itself, and all that it and the network plug-ins made but images.
   void remove_everything();
@@ -39,6 +41,7 @@ class private_containerd {
  private:
   explicit private_containerd(containerd_settings settings);
   status write_files();
+  status write_network(std::size_t node) const;
   void end_predecessor();
   void tell_listener(const std::string& why);
   bool answers() const;

@@ -13,7 +13,7 @@ constexpr const char* map_name = "kube-root-ca.crt";
 }  // namespace
 
 std::vector<controller::source> root_ca_core::sources() const {
-  return {{"/api/v1/namespaces", {}, {}}, {"/api/v1/configmaps", {}, std::string("metadata.name=") + map_name}};
+  return {{"/api/v1/namespaces", {}, {}}, {"/api/v1/configmaps", {}, "metadata.name=kube-root-ca.crt"}};
 }
 
 std::vector<controller::effect> root_ca_core::observe(const controller::object_changed& change,

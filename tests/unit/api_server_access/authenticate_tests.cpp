@@ -47,6 +47,47 @@ TEST_CASE("certificates, anonymous and tokens") {
   CHECK(authenticate(bad, judge, context).code == 401);
 }
 
+TEST_CASE("bootstrap tokens") {
+  constexpr std::int64_t now_ms = 1'800'000'000'000;  // 2027-01-15T08:00:00Z
+  // token-secret 0123456789abcdef, groups system:bootstrappers:kubeadm:default-node-token
+  auto secret = [](const std::string& more, const std::string& type = "bootstrap.kubernetes.io/token") {
+    return R"({"kind":"Secret","apiVersion":"v1","metadata":{"name":"bootstrap-token-abcdef","namespace":"kube-system"},)"
+           R"("data":{"token-id":"YWJjZGVm","token-secret":"MDEyMzQ1Njc4OWFiY2RlZg==")" +
+           more + R"(},"type":")" + type + R"("})";
+  };
+  const std::string allowed = R"(,"usage-bootstrap-authentication":"dHJ1ZQ==")";
+  const std::string extra =
+      R"(,"auth-extra-groups":"c3lzdGVtOmJvb3RzdHJhcHBlcnM6a3ViZWFkbTpkZWZhdWx0LW5vZGUtdG9rZW4=")";
+  request_context context;
+  context.now_ms = now_ms;
+  auto code = [&](const std::string& stored, const std::string& token) {
+    fake_cluster cluster;
+    if (!stored.empty()) cluster.put(stored);
+    authorizer judge(cluster);
+    return authenticate(request_by(nullptr, {{"authorization", "Bearer " + token}}), judge, context).code;
+  };
+  const std::string good = "abcdef.0123456789abcdef";
+  CHECK(code(secret(allowed), good) == 0);
+  CHECK(context.user->name == "system:bootstrap:abcdef");
+  CHECK(context.user->groups == groups({"system:bootstrappers", "system:authenticated"}));
+  CHECK(code(secret(allowed + extra), good) == 0);
+  CHECK(context.user->groups ==
+        groups({"system:bootstrappers", "system:bootstrappers:kubeadm:default-node-token", "system:authenticated"}));
+  CHECK(code({}, good) == 401);
+  CHECK(code(secret(allowed), "abcdef.0123456789abcdee") == 401);
+  CHECK(code(secret(allowed), "abcdef.0123456789abcdef0") == 401);
+  CHECK(code(secret(allowed), "abcdeg.0123456789abcdef") == 401);
+  CHECK(code(secret(allowed), "ABCDEF.0123456789abcdef") == 401);
+  CHECK(code(secret(""), good) == 401);
+  CHECK(code(secret(allowed, "Opaque"), good) == 401);
+  // 2027-01-15T07:59:59Z, 2027-01-15T09:00:01+01:00 (the same second in UTC + 2), nonsense
+  CHECK(code(secret(allowed + R"(,"expiration":"MjAyNy0wMS0xNVQwNzo1OTo1OVo=")"), good) == 401);
+  CHECK(code(secret(allowed + R"(,"expiration":"MjAyNy0wMS0xNVQwOTowMDowMSswMTowMA==")"), good) == 0);
+  CHECK(code(secret(allowed + R"(,"expiration":"eA==")"), good) == 401);
+  // system:masters is no group of bootstrappers
+  CHECK(code(secret(allowed + R"(,"auth-extra-groups":"c3lzdGVtOm1hc3RlcnM=")"), good) == 401);
+}
+
 TEST_CASE("impersonation of users, groups, service accounts, extra and uid by an admin") {
   fake_cluster cluster;
   authorizer judge(cluster);

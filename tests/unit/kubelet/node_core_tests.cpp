@@ -16,6 +16,7 @@ struct machine {
   bool lease_exists = false;
   std::string runtime_error;
   bool network_ready = true;
+  bool cut_off = false;  // renewals are not answered
   std::vector<std::string> log;
   std::vector<std::string> patches;
   std::string created;
@@ -77,6 +78,7 @@ struct machine {
   }
   void take(const renew_lease&, events& todo) {
     log.push_back("renew");
+    if (cut_off) return;
     todo.push_back(lease_answered{now, static_cast<std::uint16_t>(lease_exists ? 200 : 404)});
   }
   void take(const check_runtime&, events& todo) {
@@ -91,6 +93,26 @@ struct machine {
 };
 
 }  // namespace
+
+TEST_CASE("after a silence the status is written again though nothing has changed here") {
+  machine m;
+  m.send(node_started{m.now, 3});
+  m.advance(100'000);
+  auto before = m.patches.size();
+  m.cut_off = true;
+  m.advance(5'000);
+  m.cut_off = false;
+  m.send(lease_answered{m.now, 200});
+  CHECK(m.patches.size() == before);  // one renewal late: nobody has marked the node
+  m.cut_off = true;
+  m.advance(40'000);
+  m.cut_off = false;
+  m.send(lease_answered{m.now, 200});
+  REQUIRE(m.patches.size() == before + 1);
+  CHECK(m.condition(m.patches.back(), "Ready", "status") == "True");
+  m.advance(60'000);
+  CHECK(m.patches.size() == before + 1);
+}
 
 TEST_CASE("a node registers itself, ready, and keeps its Lease every ten seconds") {
   machine m;

@@ -34,6 +34,20 @@ TEST_CASE("the shipped configuration is valid, and names every key with its defa
   }
 }
 
+TEST_CASE("the configurations of a cluster's processes are valid") {
+  configuration plane, node;
+  REQUIRE(load_config(TROUPE_SOURCE_DIR "/configs/control_plane.yaml", plane).ok());
+  CHECK(check_config(plane).ok());
+  CHECK(plane.nodes.count == 0);
+  REQUIRE(load_config(TROUPE_SOURCE_DIR "/configs/node.yaml", node).ok());
+  CHECK(check_node_config(node).ok());
+  node.link.servers = {"10.0.0.1"};
+  CHECK(check_node_config(node).message ==
+        "link.servers: must be ADDRESS:PORT with a port between 0 and 65535, not \"10.0.0.1\"");
+  node.link.servers.clear();
+  CHECK(!check_node_config(node).ok());
+}
+
 TEST_CASE("an unknown key is refused with file, line and the nearest right name") {
   CHECK(refusal("log:\n  level: info\napi_server:\n  listn: 127.0.0.1:1\n") ==
         "local.yaml:4: unknown key \"api_server.listn\"; did you mean \"api_server.listen\"?");

@@ -1,0 +1,209 @@
+// NodeRestriction: a kubelet changes its own Node, Lease and the pods on it, and nothing that would draw other work to
+// it. Source of rules and words: Kubernetes' plugin/pkg/admission/noderestriction.
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "actors/api_server/admission/plugins.hpp"
+#include "actors/api_server/validation/access.hpp"
+
+namespace troupe::api::rules {
+namespace {
+
+std::string in_go_quotes(std::string_view text) {
+  std::string out;
+  return out.append("\"").append(text).append("\"");
+}
+
+std::string this_node(const admission_request& request) {
+  std::string out = "node ";
+  return out.append(in_go_quotes(request.kubelet));
+}
+
+status refuse_node(const admission_request& request, std::string_view rest) {
+  auto message = this_node(request);
+  return refuse(request, message.append(" ").append(rest));
+}
+
+bool in_domain(std::string_view space, std::string_view domain) {
+  return space == domain ||
+         (space.size() > domain.size() && space.ends_with(domain) && space[space.size() - domain.size() - 1] == '.');
+}
+
+/// k8s.io/kubelet/pkg/apis: labels of Kubernetes' own that a kubelet may set.
+bool is_kubelet_label(std::string_view key, std::string_view space) {
+  static constexpr std::array<std::string_view, 13> known = {"kubernetes.io/hostname",
+                                                             "topology.kubernetes.io/zone",
+                                                             "topology.kubernetes.io/region",
+                                                             "failure-domain.beta.kubernetes.io/zone",
+                                                             "failure-domain.beta.kubernetes.io/region",
+                                                             "beta.kubernetes.io/instance-type",
+                                                             "node.kubernetes.io/instance-type",
+                                                             "kubernetes.io/os",
+                                                             "kubernetes.io/arch",
+                                                             "beta.kubernetes.io/os",
+                                                             "beta.kubernetes.io/arch",
+                                                             "kubernetes.io/instance-type",
+                                                             "node.kubernetes.io/windows-build"};
+  return std::find(known.begin(), known.end(), key) != known.end() || in_domain(space, "kubelet.kubernetes.io") ||
+         in_domain(space, "node.kubernetes.io");
+}
+
+bool is_forbidden_label(std::string_view key) {
+  auto slash = key.find('/');
+  auto space = slash == std::string_view::npos ? std::string_view() : key.substr(0, slash);
+  if (in_domain(space, "node-restriction.kubernetes.io")) return true;
+  bool of_kubernetes = in_domain(space, "kubernetes.io") || in_domain(space, "k8s.io");
+  return of_kubernetes && !is_kubelet_label(key, space);
+}
+
+/// Keys, in order, of labels that differ and are not the kubelet's to set; ", " between them.
+std::string forbidden_changes(const node* before, const node* after) {
+  std::string out;
+  auto judge = [&](std::string_view key, const node* a, const node* b) {
+    if (same(a, b) || !is_forbidden_label(key)) return;
+    out.append(out.empty() ? "" : ", ").append(key);
+  };
+  each_member(after, [&](std::string_view key, const node& value) { judge(key, get(before, key), &value); });
+  each_member(before, [&](std::string_view key, const node& value) {
+    if (!has(after, key)) judge(key, &value, nullptr);
+  });
+  return out;
+}
+
+status admit_node(const admission_request& request) {
+  if (request.name != request.kubelet) {
+    std::string rest = "is not allowed to modify node ";
+    return refuse_node(request, rest.append(in_go_quotes(request.name)));
+  }
+  if (!request.object) return {};
+  const node& object = request.object->root();
+  auto labels = forbidden_changes(get(request.previous, "metadata", "labels"), get(&object, "metadata", "labels"));
+  bool creates = request.action == admission_action::create;
+  if (!labels.empty()) {
+    std::string rest = creates ? "is not allowed to set the following labels: " : "is not allowed to modify labels: ";
+    return refuse_node(request, rest.append(labels));
+  }
+  if (!creates && !same(get(request.previous, "spec", "taints"), get(&object, "spec", "taints")))
+    return refuse_node(request, "is not allowed to modify taints");
+  return {};
+}
+
+status admit_owner(const admission_request& request, const node& pod) {
+  const node* owners = get(&pod, "metadata", "ownerReferences");
+  if (count(owners) == 0) return {};
+  const node& owner = owners->element(0);
+  if (count(owners) > 1 || text(&owner, "apiVersion") != "v1" || text(&owner, "kind") != "Node" ||
+      text(&owner, "name") != request.kubelet)
+    return refuse_node(request, "can only create pods with a single owner reference set to itself");
+  if (!flag(&owner, "controller"))
+    return refuse_node(request, "can only create pods with a controller owner reference set to itself");
+  if (flag(&owner, "blockOwnerDeletion"))
+    return refuse_node(request, "must not set blockOwnerDeletion on an owner reference");
+  return {};
+}
+
+/// What a container's environment is taken from.
+bool refers_to(const node* containers, std::string_view source, std::string_view whole) {
+  bool found = false;
+  each(containers, [&](const node& container, std::size_t) {
+    each(get(&container, "env"),
+         [&](const node& one, std::size_t) { found = found || has(get(&one, "valueFrom"), source); });
+    each(get(&container, "envFrom"), [&](const node& one, std::size_t) { found = found || has(&one, whole); });
+  });
+  return found;
+}
+
+bool has_volume(const node& spec, std::string_view kind, std::string_view projected) {
+  bool found = false;
+  each(get(&spec, "volumes"), [&](const node& volume, std::size_t) {
+    found = found || has(&volume, kind);
+    each(get(&volume, "projected", "sources"),
+         [&](const node& source, std::size_t) { found = found || has(&source, projected); });
+  });
+  return found;
+}
+
+status admit_mirror_pod(const admission_request& request) {
+  const node& pod = request.object->root();
+  if (!has(get(&pod, "metadata", "annotations"), "kubernetes.io/config.mirror")) {
+    std::string message = "pod does not have \"kubernetes.io/config.mirror\" annotation, ";
+    return refuse(request, message.append(this_node(request)).append(" can only create mirror pods"));
+  }
+  const node* spec = get(&pod, "spec");
+  if (text(spec, "nodeName") != request.kubelet)
+    return refuse_node(request, "can only create pods with spec.nodeName set to itself");
+  if (status bad = admit_owner(request, pod); !bad.ok()) return bad;
+  if (!spec) return {};
+  if (!text(spec, "serviceAccountName").empty())
+    return refuse_node(request, "can not create pods that reference a service account");
+  auto environment = [&](std::string_view source, std::string_view whole) {
+    return refers_to(get(spec, "containers"), source, whole) || refers_to(get(spec, "initContainers"), source, whole);
+  };
+  if (count(spec, "imagePullSecrets") > 0 || has_volume(*spec, "secret", "secret") ||
+      environment("secretKeyRef", "secretRef"))
+    return refuse_node(request, "can not create pods that reference secrets");
+  if (has_volume(*spec, "configMap", "configMap") || environment("configMapKeyRef", "configMapRef"))
+    return refuse_node(request, "can not create pods that reference configmaps");
+  if (has_volume(*spec, "persistentVolumeClaim", ""))
+    return refuse_node(request, "can not create pods that reference persistentvolumeclaims");
+  return {};
+}
+
+status admit_pod_status(const admission_request& request) {
+  if (text(get(request.previous, "spec"), "nodeName") != request.kubelet)
+    return refuse_node(request, "can only update pod status for pods with spec.nodeName set to itself");
+  const node* labels = request.object ? get(&request.object->root(), "metadata", "labels") : nullptr;
+  if (!same(get(request.previous, "metadata", "labels"), labels))
+    return refuse_node(request, "cannot update labels through pod status");
+  return {};
+}
+
+status admit_eviction(const admission_request& request) {
+  static const auto pods = resource_index("", "pods");
+  auto pod = request.others->find(pods, request.namespace_name, request.name);
+  if (pod && pod->node_name == request.kubelet) return {};
+  return refuse_node(request, "can only evict pods with spec.nodeName set to itself");
+}
+
+status admit_pod(const admission_request& request) {
+  if (request.subresource == "status") return admit_pod_status(request);
+  if (request.subresource == "eviction") return admit_eviction(request);
+  if (!request.subresource.empty()) {
+    std::string message = "unexpected pod subresource ";
+    return refuse(
+        request,
+        message.append(in_go_quotes(request.subresource)).append(", only 'status' and 'eviction' are allowed"));
+  }
+  if (request.action == admission_action::create) return admit_mirror_pod(request);
+  if (request.action == admission_action::remove && text(get(request.previous, "spec"), "nodeName") != request.kubelet)
+    return refuse_node(request, "can only delete pods with spec.nodeName set to itself");
+  return {};
+}
+
+status admit_lease(const admission_request& request) {
+  if (request.namespace_name != "kube-node-lease")
+    return refuse(request, "can only access leases in the \"kube-node-lease\" system namespace");
+  if (request.name != request.kubelet)
+    return refuse(request, "can only access node lease with the same name as the requesting node");
+  return {};
+}
+
+status admit_csi_node(const admission_request& request) {
+  if (request.name != request.kubelet)
+    return refuse(request, "can only access CSINode with the same name as the requesting node");
+  return {};
+}
+
+}  // namespace
+
+status node_restriction(const admission_request& request) {
+  if (request.kubelet.empty()) return {};
+  if (request.is("", "nodes")) return admit_node(request);
+  if (request.is("", "pods")) return admit_pod(request);
+  if (request.is("coordination.k8s.io", "leases")) return admit_lease(request);
+  if (request.is("storage.k8s.io", "csinodes")) return admit_csi_node(request);
+  return {};
+}
+
+}  // namespace troupe::api::rules

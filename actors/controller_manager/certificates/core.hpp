@@ -1,0 +1,50 @@
+// What becomes of a CertificateSigningRequest: approved by itself, signed, or left to an administrator. Rules and
+// words: Kubernetes' pkg/controller/certificates (approver/sarapprove.go, signer/signer.go) and
+// pkg/apis/certificates/helpers.go.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/document.hpp"
+
+namespace troupe::certificates {
+
+/// What the PKCS #10 request inside asks for.
+struct asked_subject {
+  bool readable = false;
+  std::string common_name;
+  std::vector<std::string> organizations;
+  bool alternative_names = false;  // there are some
+};
+
+/// A request as the rules see it.
+struct request_facts {
+  asked_subject asked;
+  std::string signer, username;
+  std::vector<std::string> usages;
+  std::int64_t expiration_seconds = 0;  // 0: not said
+  bool approved = false, denied = false, failed = false, has_certificate = false;
+};
+/// Of an object; `asked` is left to the caller.
+request_facts facts_of(const node& object);
+
+enum class verdict : std::uint8_t {
+  nothing,
+  approve_own,    // of a node for itself, if it may create certificatesigningrequests/selfnodeclient
+  approve_other,  // of anybody for a node, if it may create certificatesigningrequests/nodeclient
+  sign,
+};
+verdict judge(const request_facts& facts);
+
+/// Subresource of certificatesigningrequests that the requester must be allowed to create.
+std::string_view permission_of(verdict which);
+/// The Approved condition's message.
+std::string_view message_of(verdict which);
+
+/// Seconds: what was asked for, within ten minutes (the API's least) and a year (the signer's default).
+std::int64_t lifetime_of(const request_facts& facts);
+
+}  // namespace troupe::certificates

@@ -1,0 +1,129 @@
+// See join.hpp.
+#include "cli/join.hpp"
+
+#include <ctime>
+#include <filesystem>
+#include <iostream>
+
+#include <unistd.h>
+
+#include "cli/http_client.hpp"
+#include "messages/document.hpp"
+#include "runtime/certificate_request.hpp"
+#include "runtime/node_certificate.hpp"
+#include "runtime/placement/node_process.hpp"
+
+namespace troupe::cli {
+namespace {
+
+constexpr const char* signing_requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+constexpr int sign_tries = 120, sign_pause_us = 500'000;  // a minute
+
+std::string node_text(const node* found) { return found ? std::string(found->string()) : std::string(); }
+
+/// The answer's JSON, or its Status' message as an error.
+result<document> ask_api(http_client& client, const std::string& method, const std::string& target,
+                         const std::string& body = {}) {
+  auto answer = client.call(method, target, body);
+  if (!answer) return answer.error();
+  auto parsed = document::parse(answer->body);
+  if (answer->code < 300 && parsed) return parsed;
+  auto why = parsed ? node_text(parsed->root().find("message")) : std::string();
+  return make_status(answer->code == 401   ? reason::unauthorized
+                     : answer->code == 409 ? reason::already_exists
+                                           : reason::service_unavailable,
+                     answer->code == 401 ? "the token is not accepted: it is wrong or has expired"
+                     : why.empty()       ? "the server answered " + std::to_string(answer->code)
+                                         : why);
+}
+
+/// kube-public/kube-root-ca.crt, which anybody may read, if it has the hash.
+result<std::string> fetch_authority(const join_settings& how, connection_settings where) {
+  where.trusts_anybody = true;
+  where.token.clear();  // nobody who is not known to be the server gets it
+  http_client client(where);
+  auto map = ask_api(client, "GET", "/api/v1/namespaces/kube-public/configmaps/kube-root-ca.crt");
+  if (!map) return map.error();
+  auto authority = node_text(map->root().find("data", "ca.crt"));
+  auto hash = pki::public_key_hash(authority);
+  if (!hash) return hash.error();
+  if (*hash != how.authority_hash)
+    return make_status(reason::unauthorized, "the authority of " + how.server + " has the hash " + *hash + ", not " +
+                                                 how.authority_hash + ": this is not the cluster that was meant");
+  return authority;
+}
+
+/// Posts the request and waits for its certificate.
+result<std::string> get_signed(http_client& client, const std::string& name, const std::string& pem) {
+  auto made = ask_api(client, "POST", signing_requests, pki::node_request_json(name, pem));
+  if (!made) return made.error();
+  auto target = std::string(signing_requests) + "/" + node_text(made->root().find("metadata", "name"));
+  for (int i = 0; i < sign_tries; ++i) {
+    auto now = ask_api(client, "GET", target);
+    if (!now) return now.error();
+    auto granted = pki::granted_certificate(now->root());
+    if (!granted) return granted.error();
+    if (*granted) return **granted;
+    usleep(sign_pause_us);
+  }
+  return make_status(reason::timeout, "nobody approved the request for a certificate: " + target);
+}
+
+bool is_good(const pki::node_files& files) {
+  auto certificate = pki::read_file(files.certificate);
+  auto key = pki::read_file(files.key);
+  auto authority = pki::read_file(files.authority);
+  return certificate && key && authority && pki::key_matches({*certificate, *key}) &&
+         pki::not_after(*certificate) > static_cast<std::int64_t>(std::time(nullptr)) + 3600;
+}
+
+status join_one(http_client& client, const std::string& name, const pki::node_files& files,
+                const std::string& authority) {
+  pki::subject who;
+  who.common_name = "system:node:" + name;
+  who.organizations = {"system:nodes"};
+  auto made = pki::make_request(who);
+  if (!made) return made.error();
+  auto certificate = get_signed(client, name, made->request);
+  if (!certificate) return certificate.error();
+  if (!pki::key_matches({*certificate, made->private_key})) return internal_error("the certificate is of another key");
+  if (auto bad = pki::write_file(files.authority, authority, 0644); !bad.ok()) return bad;
+  return pki::replace_pair(files, {*certificate, made->private_key});
+}
+
+}  // namespace
+
+std::string link_of(const std::string& server) {
+  auto colon = server.rfind(':');
+  return server.substr(0, colon) + ":6444";
+}
+
+status join_cluster(const join_settings& how, const runtime::configuration& config,
+                    const std::vector<std::string>& names) {
+  auto where = runtime::split_address(how.server);
+  if (!where) return bad_request("--join: must be ADDRESS:PORT, not \"" + how.server + "\"");
+  connection_settings reach;
+  reach.host = where->host;
+  reach.port = std::to_string(where->port);
+  reach.token = how.token;
+  for (const auto& name : names) {
+    auto files = runtime::files_of_node(config, name);
+    if (is_good(files)) continue;
+    if (how.token.empty() || how.authority_hash.empty())
+      return bad_request("--join needs --token and --ca-hash, as `troupe token create` prints them");
+    std::error_code failed;
+    std::filesystem::create_directories(std::filesystem::path(files.key).parent_path(), failed);
+    if (failed) return internal_error("cannot create the folder of " + files.key + ": " + failed.message());
+    if (reach.authority_pem.empty()) {
+      auto authority = fetch_authority(how, reach);
+      if (!authority) return authority.error();
+      reach.authority_pem = *authority;
+    }
+    http_client client(reach);
+    if (auto bad = join_one(client, name, files, reach.authority_pem); !bad.ok()) return bad;
+    std::cout << "joined as " << name << "\n" << std::flush;
+  }
+  return {};
+}
+
+}  // namespace troupe::cli

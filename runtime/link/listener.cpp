@@ -1,0 +1,264 @@
+// See listener.hpp.
+#include "runtime/link/listener.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/line_budget.hpp"
+#include "runtime/link/loop.hpp"
+#include "runtime/link/session.hpp"
+#include "runtime/link/wire.hpp"
+#include "runtime/log.hpp"
+
+namespace troupe::link {
+namespace {
+
+union any_address {
+  sockaddr base;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+/// The address' size, or zero for a text that is no address.
+socklen_t parse_address(const std::string& text, std::uint16_t port, any_address& into) {
+  if (inet_pton(AF_INET, text.c_str(), &into.v4.sin_addr) == 1) {
+    into.v4.sin_family = AF_INET;
+    into.v4.sin_port = htons(port);
+    return sizeof into.v4;
+  }
+  if (inet_pton(AF_INET6, text.c_str(), &into.v6.sin6_addr) == 1) {
+    into.v6.sin6_family = AF_INET6;
+    into.v6.sin6_port = htons(port);
+    return sizeof into.v6;
+  }
+  return 0;
+}
+
+std::string address_text(const any_address& of) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (of.base.sa_family == AF_INET) return inet_ntop(AF_INET, &of.v4.sin_addr, text, sizeof text) ? text : "";
+  return inet_ntop(AF_INET6, &of.v6.sin6_addr, text, sizeof text) ? text : "";
+}
+
+std::uint16_t port_of(const any_address& of) {
+  return ntohs(of.base.sa_family == AF_INET ? of.v4.sin_port : of.v6.sin6_port);
+}
+
+class listener final : public link_loop {
+ public:
+  listener(caf::actor_config& settings, listener_options how)
+      : link_loop(settings, "link", how.port->bounds()), how_(std::move(how)) {}
+
+ private:
+  using log_level = runtime::log_level;
+
+  void on_tick() override {
+    if (listening_) return;
+    watch(how_.port->socket());
+    listening_ = true;
+  }
+
+  void on_readable() override {
+    for (int turn = 0; turn < 64; ++turn) {
+      any_address from{};
+      socklen_t size = sizeof from;
+      int socket = ::accept4(how_.port->socket(), &from.base, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (socket >= 0) {
+        take(socket, from);
+        continue;
+      }
+      // Out of descriptors or memory: the listener would stay readable and this thread would spin until the next tick.
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        unwatch(how_.port->socket());
+        listening_ = false;
+      }
+      return;
+    }
+  }
+
+  void take(int socket, const any_address& from) {
+    auto address = address_text(from);
+    auto peer = address + ":" + std::to_string(port_of(from));
+    std::size_t unproven = 0, of_address = 0;
+    for (const auto& [id, one] : channels()) {
+      if (one->at() == channel::phase::open) continue;
+      ++unproven;
+      if (one->address == address) ++of_address;
+    }
+    if (channels().size() >= bounds_.connections || unproven >= bounds_.unproven ||
+        of_address >= bounds_.unproven_of_address) {
+      ::close(socket);
+      tell(peer, {"too_many", "too many connections that have not proved themselves"}, {});
+      return;
+    }
+    int yes = 1;
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    ssl_ptr tls(SSL_new(how_.port->tls().get()));
+    SSL_set_accept_state(tls.get());
+    auto& made = add(socket, std::move(tls), side::control_plane, false);
+    made.peer = std::move(peer);
+    made.address = std::move(address);
+  }
+
+  void on_handshake(channel& by) override {
+    auto shown = by.certificate();
+    by.end_ms = shown.end_ms;
+    auto node = node_of(shown);
+    if (!node) return refuse(by, "wrong_role", node.error().message);
+    by.node = std::move(*node);
+  }
+
+  void on_greeting(channel& by, const frame& what) override {
+    hello said;
+    if (!decode(what.payload, said)) return refuse(by, "bad_frame", "the hello cannot be read");
+    if (said.version != protocol_version)
+      return refuse(by, "version",
+                    "link protocol " + std::to_string(said.version) + ", not " + std::to_string(protocol_version));
+    // A node that comes back before its old link is known to be dead: the newer one counts.
+    for (const auto& [id, one] : channels())
+      if (id != by.id() && one->node == by.node && one->at() == channel::phase::open && !one->ended())
+        refuse(*one, "replaced", "a newer link of the same node");
+    open(by, said);
+  }
+
+  void open(channel& by, const hello& said) {
+    by.open();
+    session_options how;
+    how.node = by.node;
+    how.channel = by.id();
+    how.loop = loop_handle{this};
+    how.server = how_.server;
+    how.unread = by.unread;
+    how.bounds = bounds_;
+    how.refused = [port = how_.port](const std::string& reason) { port->refused().count(reason); };
+    session_actor made;
+    {
+      runtime::spawn_scope scope(path() + "/" + by.node, 1);
+      made = spawn_session(system(), std::move(how));
+    }
+    join(by, caf::actor_cast<caf::strong_actor_ptr>(made));
+    by.send(frame_kind::welcome, to_msgpack(welcome{protocol_version, "troupe " TROUPE_VERSION, by.node}));
+    log(log_level::info, "link.up",
+        "node=" + by.node + " peer=" + by.peer + " software=" + runtime::log_value(said.software.substr(0, 64)));
+    if (how_.node_up) how_.node_up(by.node, caf::actor_cast<kubelet::kubelet_actor>(made));
+  }
+
+  void on_gone(channel& which) override {
+    const auto& why = *which.ended();
+    if (which.actor) send_to(which.actor, link_ended{why.text});
+    bool was_open = which.at() == channel::phase::open;
+    if (!was_open || !ordinary(why.word)) return finish(which, why);
+    log(log_level::info, "link.down",
+        "node=" + which.node + " reason=" + why.word + " " + runtime::log_value(why.text));
+    leave(which);
+  }
+
+  static bool ordinary(const std::string& word) {
+    return word == "closed" || word == "goodbye" || word == "silent" || word == "stopped" || word == "replaced";
+  }
+
+  void finish(channel& which, const ending& why) {
+    tell(which.peer, why, which.node);
+    if (which.at() == channel::phase::open) leave(which);
+  }
+
+  void leave(const channel& which) {
+    bool newer = std::any_of(channels().begin(), channels().end(), [&](const auto& one) {
+      return one.second.get() != &which && one.second->node == which.node && one.second->at() == channel::phase::open &&
+             !one.second->ended();
+    });
+    if (!newer && how_.node_down) how_.node_down(which.node);
+  }
+
+  /// Counts and logs a refusal.
+  void tell(const std::string& peer, const ending& why, const std::string& node) {
+    how_.port->refused().count(why.word);
+    std::uint64_t left_out = 0;
+    if (!lines_.take(now_us_, left_out)) return;
+    auto text = "peer=" + peer + " reason=" + why.word + " why=" + runtime::log_value(why.text);
+    if (!node.empty()) text.append(" node=").append(node);
+    log(log_level::warn, "link.refused", text.append(runtime::left_out_text(left_out)));
+  }
+
+  listener_options how_;
+  bool listening_ = false;
+  runtime::line_budget lines_;
+};
+
+}  // namespace
+
+void refusals::count(const std::string& reason) {
+  std::lock_guard guard(mutex_);
+  ++counts_[reason];
+  if (!all_) return;
+  auto& counter = counters_[reason];
+  if (!counter)
+    counter = &all_->make_counter("troupe_link_refused_total", "Connections and frames that the cluster link refused.",
+                                  {{"reason", reason}});
+  counter->add();
+}
+
+std::uint64_t refusals::of(const std::string& reason) const {
+  std::lock_guard guard(mutex_);
+  auto found = counts_.find(reason);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+result<std::shared_ptr<link_port>> link_port::open(const std::string& address, std::uint16_t port,
+                                                   const credentials& with, const limits& bounds,
+                                                   metrics::registry* measured) {
+  std::shared_ptr<link_port> made(new link_port(bounds, measured));
+  if (auto bad = made->renew(with); !bad.ok()) return bad;
+  any_address where{};
+  auto size = parse_address(address, port, where);
+  if (size == 0) return bad_request("link.listen: \"" + address + "\" is not an IP address");
+  auto failed = [&](const char* what) {
+    auto text = std::string("link: ") + what + " " + address;
+    return internal_error(text.append(":").append(std::to_string(port)).append(": ").append(std::strerror(errno)));
+  };
+  made->socket_ = ::socket(where.base.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (made->socket_ < 0) return failed("cannot make a socket for");
+  int yes = 1;
+  setsockopt(made->socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (::bind(made->socket_, &where.base, size) != 0 || ::listen(made->socket_, 1024) != 0)
+    return failed("cannot listen on");
+  if (::getsockname(made->socket_, &where.base, &size) != 0) return failed("cannot listen on");
+  made->port_ = port_of(where);
+  return made;
+}
+
+link_port::~link_port() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+ssl_context_ptr link_port::tls() const {
+  std::lock_guard guard(mutex_);
+  return tls_;
+}
+
+status link_port::renew(const credentials& with) {
+  auto made = make_listening_context(with);
+  if (!made) return made.error();
+  std::lock_guard guard(mutex_);
+  tls_ = std::move(*made);
+  return {};
+}
+
+loop_handle spawn_listener(caf::actor_system& system, listener_options how) {
+  return runtime::spawn_loop<listener>(system, std::move(how));
+}
+
+runtime::child_spec listener_child(listener_options how) {
+  return runtime::child<loop_handle>("link",
+                                     [how = std::move(how)](caf::actor_system& in) { return spawn_listener(in, how); });
+}
+
+}  // namespace troupe::link

@@ -1,0 +1,33 @@
+// The node's end of one open link: to this process's components it is the api_server, and to the kubelet it is whoever
+// reads logs and has streams. It ends with its link; the next link gets the next one, and the stable reference in front
+// of them tells the components.
+#pragma once
+
+#include <cstdint>
+
+#include "messages/api_server.hpp"
+#include "messages/kubelet.hpp"
+#include "runtime/link/channel.hpp"
+#include "runtime/link/limits.hpp"
+#include "runtime/link/messages.hpp"
+#include "runtime/stable_ref.hpp"
+
+namespace troupe::link {
+
+struct node_end_options {
+  std::string node;
+  std::uint64_t channel = 0;
+  loop_handle loop;
+  runtime::stable_ref<kubelet::kubelet_actor> kubelet;  // may be empty
+  unread_bytes unread;
+  limits bounds;
+};
+
+node_end_actor spawn_node_end(caf::actor_system& system, node_end_options how);
+
+/// An api_server that says nothing: what a node's components talk to while there is no link. What is sent to it counts
+/// as lost when the link is there (api_session sends reads again and fails writes); until then the callers' deadlines
+/// hold. Were messages parked instead, writes from the beginning of a long outage would be done at its end.
+api::api_server_actor spawn_silent_server(caf::actor_system& system);
+
+}  // namespace troupe::link

@@ -1,0 +1,32 @@
+// Renews the certificates of this process's nodes before they end: each asks for its next one over its own link, as
+// itself. An open link goes on with the certificate it was opened with; the next one shows the new one.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "messages/api_server.hpp"
+#include "runtime/node_certificate.hpp"
+#include "runtime/stable_ref.hpp"
+#include "runtime/supervisor.hpp"
+
+namespace troupe::link {
+
+struct rotated_node {
+  std::string name;
+  pki::node_files files;
+  runtime::stable_ref<api::api_server_actor> server;  // by its link
+};
+
+struct rotation_options {
+  std::vector<rotated_node> nodes;
+  std::chrono::milliseconds look{60'000};  // between two looks at the files
+  std::chrono::milliseconds poll{1'000};   // between two looks at a request
+  int polls = 60;                          // then it is asked again at the next look
+};
+
+/// The actor as a child named "certificates".
+runtime::child_spec rotation_child(rotation_options how);
+
+}  // namespace troupe::link

@@ -1,0 +1,276 @@
+// See session.hpp.
+#include "runtime/link/session.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "messages/streams.hpp"
+#include "runtime/api_session.hpp"
+#include "runtime/component.hpp"
+#include "runtime/link/session_streams.hpp"
+#include "runtime/link/wire.hpp"
+#include "runtime/log.hpp"
+
+namespace troupe::link {
+namespace {
+
+using runtime::log_level;
+
+constexpr std::size_t head_bytes = 64 * 1024;    // as gateway::limits::header_bytes
+constexpr std::size_t delivery_slice = 1 << 20;  // so that a large list does not fill one frame
+
+bool may_open_watch(const api::request& asked) {
+  return asked.verb == api::method::get && asked.target.find("watch=") != std::string::npos;
+}
+
+class session final : public runtime::component<session_actor> {
+ public:
+  session(caf::actor_config& settings, session_options how)
+      : component(settings, how.node),
+        how_(std::move(how)),
+        user_(runtime::component_user("system:node:" + how_.node, {"system:nodes"})) {
+    set_down_handler([this](caf::down_msg&) { quit(); });
+  }
+
+  behavior_type make_behavior() override {
+    monitor(how_.loop);
+    server_seen_ = how_.server.reached_incarnation();
+    how_.server.observe(*this, [this](const supervision::ref_changed& change) { on_server(change); });
+    return {[this](const frame_arrived& m) { on_frame(m); },
+            [this](const link_ended&) { quit(); },
+            [this](const api::response& m) { on_response(m); },
+            [this](const api::watch_delivery& m) { on_delivery(m); },
+            [this](const kubelet::read_pod_log& m) { on_read_log(m); },
+            [this](const container::log_more& m) { on_log_more(m); },
+            [this](const kubelet::open_pod_stream& m) { streams_.open(current_sender(), m); },
+            [this](const stream::chunk& m) { streams_.input(current_sender(), m); },
+            [this](const stream::credit& m) { streams_.credit(current_sender(), m); },
+            [this](const stream::close& m) { streams_.close(current_sender(), m); }};
+  }
+
+  /// Watches end with the session, and whoever reads a log or has a stream hears of its end.
+  bool cleanup(caf::error&& why, caf::execution_unit* where) override {
+    for (auto id : watches_) send_to(how_.server.handle(), api::watch_stop{id});
+    watches_.clear();
+    for (const auto& [id, reader] : readers_)
+      send_to(reader.by, container::log_chunk{reader.id, {}, true, {container::fault::unavailable, lost_text()}});
+    readers_.clear();
+    streams_.end_all(lost_text());
+    return component::cleanup(std::move(why), where);
+  }
+
+ private:
+  struct log_reader {
+    caf::strong_actor_ptr by;
+    std::uint64_t id = 0;  // of its choice
+    bool waits = true;     // it has asked for a chunk that has not come yet
+  };
+
+  std::string lost_text() const { return "the link to node " + how_.node + " was lost"; }
+
+  void send_out(frame_kind kind, std::string payload) {
+    send_to(how_.loop, send_frame{how_.channel, kind, shared_bytes(std::move(payload))});
+  }
+
+  void close(std::string word, std::string why) {
+    send_to(how_.loop, close_channel{how_.channel, std::move(word), std::move(why)});
+  }
+
+  /// Counts and logs what a node of ours would not send.
+  void refuse(const std::string& reason, const std::string& what) {
+    if (how_.refused) how_.refused(reason);
+    if (complaints_++ < 20) log(log_level::warn, "link.frame_refused", "reason=" + reason + " " + what);
+  }
+
+  void on_frame(const frame_arrived& m) {
+    struct release {
+      std::atomic<std::size_t>& held;
+      std::size_t bytes;
+      ~release() { held.fetch_sub(bytes, std::memory_order_relaxed); }
+    } handled{*how_.unread, m.payload.size() + 256};
+    if (m.kind == frame_kind::request)
+      on_request(m.payload.view());
+    else if (m.kind == frame_kind::watch_stop)
+      on_watch_stop(m.payload.view());
+    else if (m.kind == frame_kind::log_chunk)
+      on_log_chunk(m.payload.view());
+    else
+      streams_.take(m.kind, m.payload.view());
+  }
+
+  template <class T>
+  bool read(std::string_view payload, T& into, const char* what) {
+    if (decode(payload, into)) return true;
+    unreadable(what);
+    return false;
+  }
+
+  void unreadable(const char* what) { close("bad_frame", std::string("the ") + what + " cannot be read"); }
+
+  // -- requests
+
+  void on_request(std::string_view payload) {
+    api::request asked;
+    if (!read(payload, asked, "request")) return;
+    if (asked.verb > api::method::other || asked.level > urgency::reporting)
+      return close("bad_frame", "the request has a verb or urgency that does not exist");
+    if (asked.target.size() + asked.content_type.size() + asked.accept.size() + asked.user_agent.size() > head_bytes)
+      return close("bad_frame", "the request's target is longer than the gateway would take");
+    if (asked_.size() >= how_.bounds.requests_in_flight) return too_many(asked.id, "too many requests in flight");
+    bool watch = may_open_watch(asked);
+    if (watch && watches_.size() + opening_ >= how_.bounds.watches) return too_many(asked.id, "too many watches");
+    if (!asked_.emplace(asked.id, watch).second) return refuse("request_id", "a request's id is in use");
+    if (watch) ++opening_;
+    // Who asks is what the certificate says. Headers could say otherwise: tokens, impersonation.
+    if (asked.user && asked.user->name != user_->name)
+      refuse("forged_user", "user=" + runtime::log_value(asked.user->name));
+    asked.user = user_;
+    asked.headers.clear();
+    asked.upgrade.clear();
+    asked.level = std::max(asked.level, urgency::deciding);  // what serves clients comes first
+    asked.auth_error.clear();
+    send_to(how_.server.handle(), std::move(asked));
+  }
+
+  void too_many(std::uint64_t id, const char* why) {
+    if (how_.refused) how_.refused("too_many_requests");
+    auto error = make_status(reason::too_many_requests, why);
+    error.retry_after_seconds = 1;
+    refuse_call(id, std::move(error));
+  }
+
+  void refuse_call(std::uint64_t id, status why) {
+    api::response answer;
+    answer.id = id;
+    answer.code = why.code;
+    answer.error = std::move(why);
+    send_out(frame_kind::response, encode(answer));
+  }
+
+  void on_response(const api::response& answer) {
+    auto found = asked_.find(answer.id);
+    if (found == asked_.end()) {
+      if (answer.watch_id != 0) send_to(how_.server.handle(), api::watch_stop{answer.watch_id});
+      return;
+    }
+    bool watch = found->second;
+    asked_.erase(found);
+    if (answer.error.why == reason::forbidden) refuse("forbidden", "why=" + runtime::log_value(answer.error.message));
+    if (answer.watch_id != 0) watches_.insert(answer.watch_id);
+    auto payload = encode(answer);
+    if (payload.size() > how_.bounds.from_control_bytes)
+      refuse_call(answer.id, make_status(reason::request_entity_too_large, "the answer is too large for the link"));
+    else
+      send_out(frame_kind::response, std::move(payload));
+    if (watch) opened(answer.watch_id);
+  }
+
+  // -- watches
+
+  /// What came for a watch before the answer that names it follows that answer.
+  void opened(std::uint64_t watch_id) {
+    --opening_;
+    auto found = early_.find(watch_id);
+    if (found != early_.end()) {
+      api::watch_delivery held{std::move(found->second)};
+      early_.erase(found);
+      on_delivery(held);
+    }
+    if (opening_ == 0) early_.clear();
+  }
+
+  void on_delivery(const api::watch_delivery& delivery) {
+    api::watch_delivery known;
+    for (const auto& batch : delivery.batches) {
+      if (watches_.count(batch.watch_id) > 0) {
+        known.batches.push_back(batch);
+        if (batch.closed || !batch.error.ok()) watches_.erase(batch.watch_id);
+      } else if (opening_ > 0) {
+        early_[batch.watch_id].push_back(batch);
+      }
+    }
+    for (auto& payload : encode(known, delivery_slice)) send_out(frame_kind::watch_delivery, std::move(payload));
+  }
+
+  void on_watch_stop(std::string_view payload) {
+    api::watch_stop what;
+    if (!read(payload, what, "watch_stop")) return;
+    // One that has just ended by itself is no offence.
+    if (watches_.erase(what.watch_id) > 0) send_to(how_.server.handle(), what);
+  }
+
+  /// A node cannot tell which of its requests an incarnation of the api_server took with it, but it knows that of its
+  /// link.
+  void on_server(const supervision::ref_changed& change) {
+    if (change.up && change.incarnation == server_seen_) return;
+    if (!change.up && change.incarnation < server_seen_) return;
+    close("stopped", "the api_server was restarted");
+  }
+
+  // -- logs
+
+  void on_read_log(const kubelet::read_pod_log& m) {
+    if (!current_sender()) return;
+    auto order = m;
+    order.id = next_reader_++;
+    readers_[order.id] = {current_sender(), m.id};
+    send_out(frame_kind::read_log, to_msgpack(order));
+  }
+
+  void on_log_more(const container::log_more& m) {
+    for (auto at = readers_.begin(); at != readers_.end(); ++at) {
+      if (at->second.id != m.id || at->second.by != current_sender()) continue;
+      at->second.waits = true;
+      send_out(frame_kind::log_more, to_msgpack(container::log_more{at->first, m.stop}));
+      if (m.stop) readers_.erase(at);
+      return;
+    }
+    // The stop of a reader whose log has ended.
+  }
+
+  void on_log_chunk(std::string_view payload) {
+    container::log_chunk chunk;
+    if (!read(payload, chunk, "log_chunk")) return;
+    auto found = readers_.find(chunk.id);
+    if (found == readers_.end()) return not_asked(chunk);
+    if (!std::exchange(found->second.waits, false)) return refuse("not_asked", "a chunk before it was asked for");
+    if (chunk.error.code > container::fault::unimplemented) chunk.error.code = container::fault::unknown;
+    auto reader = found->second;
+    if (chunk.end || !chunk.error.ok()) readers_.erase(found);
+    chunk.id = reader.id;
+    send_to(reader.by, std::move(chunk));
+  }
+
+  /// A chunk may cross the stop of its reader; others were never asked for.
+  void not_asked(const container::log_chunk& chunk) {
+    if (chunk.id == 0 || chunk.id >= next_reader_) return refuse("not_asked", "a chunk of a log that nobody reads");
+    if (!chunk.end) send_out(frame_kind::log_more, to_msgpack(container::log_more{chunk.id, true}));
+  }
+
+  session_options how_;
+  api::user_ptr user_;
+  std::unordered_map<std::uint64_t, bool> asked_;  // the node's requests in flight; whether it may open a watch
+  std::set<std::uint64_t> watches_;
+  std::map<std::uint64_t, std::vector<api::watch_batch>> early_;
+  std::size_t opening_ = 0;
+  std::map<std::uint64_t, log_reader> readers_;
+  std::uint64_t next_reader_ = 1;
+  session_streams streams_{*this,
+                           {[this](frame_kind kind, std::string payload) { send_out(kind, std::move(payload)); },
+                            [this](const std::string& reason, const std::string& what) { refuse(reason, what); },
+                            [this](const char* what) { unreadable(what); }}};
+  std::uint64_t server_seen_ = 0;
+  std::size_t complaints_ = 0;
+};
+
+}  // namespace
+
+session_actor spawn_session(caf::actor_system& system, session_options how) {
+  return system.spawn<session>(std::move(how));
+}
+
+}  // namespace troupe::link

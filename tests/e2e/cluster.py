@@ -1,0 +1,163 @@
+"""A control plane and nodes in processes of their own, joined by the cluster link; machines made of network namespaces."""
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+from conftest import TROUPE, Cluster, Sandbox, free_port
+
+
+class ControlPlane(Cluster):
+    """A `troupe control-plane` process."""
+
+    def __init__(self, directory, address="127.0.0.1", extra=(), sandbox=None):
+        super().__init__(directory, sandbox=sandbox)
+        self.address = address
+        self.link_port = 6444 if sandbox else free_port()
+        listen = "0.0.0.0" if sandbox else "127.0.0.1"
+        self.arguments = [
+            str(TROUPE), "control-plane", "--data-dir", str(self.data), "--listen", f"{listen}:{self.port}",
+            "--link", f"{listen}:{self.link_port}", "--kubeconfig", str(self.kubeconfig),
+            "--set", "debug.allow_crash=true", "--set", "controllers.node_grace_seconds=6",
+            "--set", f"api_server.extra_names={address}", *extra]
+
+    def certify(self, out, *names):
+        subprocess.run([TROUPE, "certs", "node", *names, "--data-dir", self.data, "--out", out], check=True, timeout=30)
+
+    def node_ready(self, name, wanted="True"):
+        node = self.get(f"/api/v1/nodes/{name}")
+        return node if any(c["type"] == "Ready" and c["status"] == wanted for c in node["status"]["conditions"]) else None
+
+    def logged(self, text):
+        return text in self.log.read_text()
+
+
+class Node:
+    """A `troupe node` process. Its simulated nodes are NAME-0, NAME-1, ...; one with containers is NAME."""
+
+    def __init__(self, directory, plane, name, count=1, runtime="hollow", sandbox=None, extra=()):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.sandbox, self.name = sandbox, name
+        self.names = [name] if runtime == "cri" else [f"{name}-{i}" for i in range(count)]
+        plane.certify(self.directory / "pki", *self.names)
+        self.data = self.directory / "data"
+        self.log = self.directory / "node.log"
+        prefix = name if runtime == "cri" else f"{name}-"
+        self.arguments = [
+            str(TROUPE), "node", "--data-dir", str(self.data), "--server", f"{plane.address}:{plane.link_port}",
+            "--runtime", runtime, "--nodes", str(count), "--set", f"link.credentials={self.directory / 'pki'}",
+            "--set", f"nodes.name_prefix={prefix}", "--set", "nodes.heartbeat_seconds=2", "--set", "debug.allow_crash=true", *extra]
+        self.process = None
+
+    def wrap(self, command):
+        return self.sandbox.wrap(command) if self.sandbox else [str(word) for word in command]
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.wrap(self.arguments), stdout=log, stderr=log, cwd=self.directory)
+        return self
+
+    def stop(self, how=signal.SIGTERM, seconds=60):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(seconds)
+        return self.process.returncode if self.process else None
+
+    def socket(self):
+        return (self.data / "containerd" / "address").read_text().strip()
+
+    def containerd_pid(self):
+        return int(self.sandbox.run("cat", str(pathlib.Path(self.socket()).parent / "containerd.pid")))
+
+    def scrub(self):
+        """Ends what a killed node leaves: its containers and their shims, known by the tag that is in all their names."""
+        if not (self.data / "containerd" / "address").exists():
+            return
+        tag = pathlib.Path(self.socket()).parent.name.encode()  # troupe-0123abcd
+        for entry in pathlib.Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                if tag in (entry / "cmdline").read_bytes() or tag in (entry / "cgroup").read_bytes():
+                    os.kill(int(entry.name), signal.SIGKILL)
+
+    def containers(self, name="main"):
+        """Names of the pods whose container of that name runs, as the machine's containerd says."""
+        socket = self.socket()
+        tasks = {line.split()[0] for line in self.sandbox.run("ctr", "-a", socket, "-n", "k8s.io", "tasks", "list").splitlines()[1:]
+                 if "RUNNING" in line}
+        found = []
+        for one in tasks:
+            labels = json.loads(self.sandbox.run("ctr", "-a", socket, "-n", "k8s.io", "containers", "info", one))["Labels"]
+            if labels.get("io.kubernetes.container.name") == name:
+                found.append(labels["io.kubernetes.pod.name"])
+        return sorted(found)
+
+
+class Machine(Sandbox):
+    """A sandbox with an address on a shared wire."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+
+    def join(self, bridge_of):
+        """A wire to the machine that has the bridge."""
+        name = "v" + self.address.rsplit(".", 1)[1]
+        bridge_of.run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid))
+        bridge_of.run("ip", "link", "set", name, "master", "br0", "up")
+        self.run("ip", "addr", "add", f"{self.address}/24", "dev", "eth0")
+        self.run("ip", "link", "set", "eth0", "up")
+        self.run("ip", "route", "add", "default", "via", "10.99.0.254")
+
+    def cut(self):
+        """Everything from and to the outside is dropped, silently."""
+        self.run("nft", "-f", "-", input="".join(
+            f"add table inet cut\nadd chain inet cut {hook} {{ type filter hook {hook} priority -300; }}\n"
+            f"add rule inet cut {hook} {way} eth0 drop\n"
+            for hook, way in (("prerouting", "iifname"), ("postrouting", "oifname"))))
+
+    def heal(self):
+        self.run("nft", "delete", "table", "inet", "cut")
+
+
+class Wire:
+    """Machines 10.99.0.1, 10.99.0.2, ... joined by a bridge in a namespace of its own."""
+
+    def __init__(self, count):
+        self.bridge = Machine("10.99.0.254")
+        self.bridge.run("ip", "link", "add", "br0", "type", "bridge")
+        self.bridge.run("ip", "link", "set", "br0", "up")
+        self.machines = [Machine(f"10.99.0.{i + 1}") for i in range(count)]
+        for one in self.machines:
+            one.join(self.bridge)
+
+    def close(self):
+        for one in (*self.machines, self.bridge):
+            one.close()
+
+
+class Maker:
+    """Makes control planes and nodes, and kills at the end what still runs."""
+
+    def __init__(self, directory):
+        self.directory, self.made = pathlib.Path(directory), []
+
+    def plane(self, **options):
+        directory = self.directory / "plane"
+        directory.mkdir(exist_ok=True)
+        self.made.append(ControlPlane(directory, **options))
+        return self.made[-1].start()
+
+    def node(self, plane, name, **options):
+        self.made.append(Node(self.directory / name, plane, name, **options))
+        return self.made[-1].start()
+
+    def close(self):
+        for one in reversed(self.made):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                one.stop(signal.SIGTERM, 30)
+            one.stop(signal.SIGKILL)
+            if isinstance(one, Node):
+                one.scrub()

@@ -1,0 +1,92 @@
+// Which requests for certificates are approved and signed without an administrator.
+#include <doctest/doctest.h>
+
+#include "actors/controller_manager/certificates/core.hpp"
+
+using namespace troupe;
+using namespace troupe::certificates;
+
+namespace {
+
+request_facts of_a_node() {
+  request_facts out;
+  out.asked = {true, "system:node:a", {"system:nodes"}, false};
+  out.signer = "kubernetes.io/kube-apiserver-client-kubelet";
+  out.username = "system:bootstrap:abcdef";
+  out.usages = {"client auth", "digital signature"};
+  return out;
+}
+
+template <class Change>
+verdict with(Change change) {
+  auto facts = of_a_node();
+  change(facts);
+  return judge(facts);
+}
+
+}  // namespace
+
+TEST_CASE("a kubelet's request is approved for whoever may, then signed") {
+  CHECK(judge(of_a_node()) == verdict::approve_other);
+  CHECK(with([](auto& f) { f.username = "system:node:a"; }) == verdict::approve_own);
+  CHECK(with([](auto& f) { f.username = "system:node:b"; }) == verdict::approve_other);
+  CHECK(with([](auto& f) { f.usages.push_back("key encipherment"); }) == verdict::approve_other);
+  CHECK(with([](auto& f) { f.approved = true; }) == verdict::sign);
+  CHECK(permission_of(verdict::approve_own) == "selfnodeclient");
+  CHECK(permission_of(verdict::approve_other) == "nodeclient");
+}
+
+TEST_CASE("what is not quite a kubelet's is left alone, approved or not") {
+  for (bool approved : {false, true}) {
+    auto nothing = [&](auto change) {
+      return with([&](auto& f) {
+               f.approved = approved;
+               change(f);
+             }) == verdict::nothing;
+    };
+    CHECK(nothing([](auto& f) { f.asked.readable = false; }));
+    CHECK(nothing([](auto& f) { f.asked.common_name = "kubernetes-admin"; }));
+    CHECK(nothing([](auto& f) { f.asked.organizations = {"system:masters"}; }));
+    CHECK(nothing([](auto& f) { f.asked.organizations = {"system:nodes", "system:masters"}; }));
+    CHECK(nothing([](auto& f) { f.asked.alternative_names = true; }));
+    CHECK(nothing([](auto& f) { f.usages = {"client auth"}; }));
+    CHECK(nothing([](auto& f) { f.usages.push_back("server auth"); }));
+    CHECK(nothing([](auto& f) { f.signer = "example.com/own"; }));
+    CHECK(nothing([](auto& f) { f.denied = true; }));
+    CHECK(nothing([](auto& f) { f.failed = true; }));
+    CHECK(nothing([](auto& f) { f.has_certificate = true; }));
+  }
+}
+
+TEST_CASE("client certificates are signed when approved, for masters never") {
+  auto client = [](bool approved, std::vector<std::string> groups) {
+    return with([&](auto& f) {
+      f.signer = "kubernetes.io/kube-apiserver-client";
+      f.asked.common_name = "jane";
+      f.asked.organizations = std::move(groups);
+      f.usages = {"client auth"};
+      f.approved = approved;
+    });
+  };
+  CHECK(client(false, {"dev"}) == verdict::nothing);
+  CHECK(client(true, {"dev"}) == verdict::sign);
+  CHECK(client(true, {"system:masters"}) == verdict::nothing);
+}
+
+TEST_CASE("facts are read from the object") {
+  auto doc = document::parse(R"({"spec":{"signerName":"s","username":"u","usages":["a","b"],"expirationSeconds":3600},)"
+                             R"("status":{"certificate":"eA==","conditions":[{"type":"Approved","status":"True"}]}})");
+  REQUIRE(doc);
+  auto facts = facts_of(doc->root());
+  CHECK(facts.signer == "s");
+  CHECK(facts.username == "u");
+  CHECK(facts.usages == std::vector<std::string>{"a", "b"});
+  CHECK(facts.approved);
+  CHECK(!facts.denied);
+  CHECK(facts.has_certificate);
+  CHECK(lifetime_of(facts) == 3600);
+  facts.expiration_seconds = 0;
+  CHECK(lifetime_of(facts) == 365 * 24 * 3600);
+  facts.expiration_seconds = 1;
+  CHECK(lifetime_of(facts) == 600);
+}
