@@ -27,7 +27,7 @@ def main(count):
     with tempfile.TemporaryDirectory() as directory:
         maker = Maker(directory)
         try:
-            plane = maker.plane()
+            plane = maker.plane(extra=["--set", "controllers.node_grace_seconds=40"])
             before = resident_kib(plane.process.pid)
             begun = time.monotonic()
             # Certificates are made before the process starts; heartbeats are Kubernetes' own ten seconds.

@@ -75,8 +75,8 @@ slice_info slice_of(std::uint32_t number, std::uint32_t endpoints, std::uint32_t
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto services = argc > 1 ? number_in<std::uint32_t>(argv[1]).value_or(10000) : 10000;
-  auto endpoints = argc > 2 ? number_in<std::uint32_t>(argv[2]).value_or(3) : 3;
+  auto services = argc > 1 ? troupe::number_in<std::uint32_t>(argv[1]).value_or(10000) : 10000;
+  auto endpoints = argc > 2 ? troupe::number_in<std::uint32_t>(argv[2]).value_or(3) : 3;
   if (unshare(CLONE_NEWNET) != 0) {
     std::fprintf(stderr, "kube_proxy_bench: it takes root\n");
     return 1;

@@ -26,9 +26,10 @@ def tour(tmp_path_factory, images):  # noqa: F811
         plane.left = maker.node(plane, "left", runtime="cri", sandbox=left)
         plane.right = maker.node(plane, "right", runtime="cri", sandbox=right)
         for node in (plane.left, plane.right):
-            command = node.wrap([TROUPE, "image", "import", "--data-dir", node.data, *images])
-            eventually(lambda: subprocess.run(command, capture_output=True).returncode == 0, 30)
             eventually(lambda: plane.node_ready(node.name), 30)
+        imports = [subprocess.Popen(node.wrap([TROUPE, "image", "import", "--data-dir", node.data, *images]))
+                   for node in (plane.left, plane.right)]
+        assert [one.wait(60) for one in imports] == [0, 0]
         yield plane
         for node in (plane.left, plane.right):
             assert node.stop() == 0, node.log.read_text()[-3000:]

@@ -197,13 +197,13 @@ fixture::fixture(limits bounds) {
   listener_options how;
   how.port = port_;
   how.server = server;
-  how.node_up = [this](const std::string& node, const kubelet::kubelet_actor& kubelet) {
-    std::lock_guard guard(mutex_);
-    kubelets_[node] = kubelet;
+  how.node_up = [known = kubelets_](const std::string& node, const kubelet::kubelet_actor& kubelet) {
+    std::lock_guard guard(known->mutex);
+    known->all[node] = kubelet;
   };
-  how.node_down = [this](const std::string& node) {
-    std::lock_guard guard(mutex_);
-    kubelets_.erase(node);
+  how.node_down = [known = kubelets_](const std::string& node) {
+    std::lock_guard guard(known->mutex);
+    known->all.erase(node);
   };
   std::vector<runtime::child_spec> children;
   children.push_back(runtime::child<api::api_server_actor>(
@@ -226,7 +226,8 @@ fixture::~fixture() {
   runtime::stop_supervisor(*system_, root_);
   root_ = nullptr;
   api_ = nullptr;
-  kubelets_.clear();
+  std::lock_guard guard(kubelets_->mutex);
+  kubelets_->all.clear();
 }
 
 runtime::stable_ref<api::api_server_actor> fixture::add_node(const std::string& node, const pki::key_pair& proof,
@@ -262,9 +263,9 @@ void fixture::crash(const std::string& path) {
 }
 
 std::optional<kubelet::kubelet_actor> fixture::kubelet_of(const std::string& node) {
-  std::lock_guard guard(mutex_);
-  auto found = kubelets_.find(node);
-  return found == kubelets_.end() ? std::nullopt : std::optional(found->second);
+  std::lock_guard guard(kubelets_->mutex);
+  auto found = kubelets_->all.find(node);
+  return found == kubelets_->all.end() ? std::nullopt : std::optional(found->second);
 }
 
 raw_peer::raw_peer(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

@@ -70,6 +70,12 @@ pki::key_pair node_certificate(const std::string& node, const std::function<void
 /// The log lines of this process since its start.
 std::string log_text();
 
+/// Kubelets by node, as the port tells of them; its loop may still be at work when its actor has ended.
+struct known_kubelets {
+  std::mutex mutex;
+  std::map<std::string, kubelet::kubelet_actor> all;
+};
+
 /// See the top of this file.
 class fixture {
  public:
@@ -107,8 +113,7 @@ class fixture {
   std::vector<runtime::local_supervisor> nodes_;
   std::vector<caf::actor> kept_;
   caf::actor api_;
-  std::mutex mutex_;
-  std::map<std::string, kubelet::kubelet_actor> kubelets_;
+  std::shared_ptr<known_kubelets> kubelets_ = std::make_shared<known_kubelets>();
 };
 
 /// A blocking TLS client of the test's own, that keeps to no rule.

@@ -9,42 +9,55 @@ using namespace troupe::link::testing;
 
 namespace {
 
-/// Calls of a session, as the test sees their ends.
-struct calls {
-  std::mutex mutex;
-  std::vector<api::response> answers;
-  std::size_t count() {
-    std::lock_guard guard(mutex);
-    return answers.size();
+/// Calls of a session, as the test sees their ends. Shared with the callbacks, which may outlive it.
+class calls {
+ public:
+  std::size_t count() const {
+    std::lock_guard guard(kept_->mutex);
+    return kept_->answers.size();
   }
-  api::response last() {
-    std::lock_guard guard(mutex);
-    return answers.back();
+  api::response last() const {
+    std::lock_guard guard(kept_->mutex);
+    return kept_->answers.back();
   }
   std::function<void(const api::response&)> note() {
-    return [this](const api::response& answer) {
-      std::lock_guard guard(mutex);
-      answers.push_back(answer);
+    return [kept = kept_](const api::response& answer) {
+      std::lock_guard guard(kept->mutex);
+      kept->answers.push_back(answer);
     };
   }
+
+ private:
+  struct state {
+    std::mutex mutex;
+    std::vector<api::response> answers;
+  };
+  std::shared_ptr<state> kept_ = std::make_shared<state>();
 };
 
-/// Events of a watch, as the test sees them.
-struct watched {
-  std::mutex mutex;
-  std::vector<api::watch_event> events;
-  std::atomic<int> closed{0};
-  std::size_t count() {
-    std::lock_guard guard(mutex);
-    return events.size();
+/// Events of a watch, as the test sees them. Shared likewise.
+class watched {
+  struct state {
+    std::mutex mutex;
+    std::vector<api::watch_event> events;
+    std::atomic<int> closed{0};
+  };
+  std::shared_ptr<state> kept_ = std::make_shared<state>();
+
+ public:
+  std::atomic<int>& closed = kept_->closed;
+  std::vector<api::watch_event>& events = kept_->events;
+  std::size_t count() const {
+    std::lock_guard guard(kept_->mutex);
+    return kept_->events.size();
   }
   runtime::watch_handlers handlers() {
     runtime::watch_handlers out;
-    out.events = [this](const std::vector<api::watch_event>& more) {
-      std::lock_guard guard(mutex);
-      events.insert(events.end(), more.begin(), more.end());
+    out.events = [kept = kept_](const std::vector<api::watch_event>& more) {
+      std::lock_guard guard(kept->mutex);
+      kept->events.insert(kept->events.end(), more.begin(), more.end());
     };
-    out.closed = [this](const status&) { ++closed; };
+    out.closed = [kept = kept_](const status&) { ++kept->closed; };
     return out;
   }
 };
