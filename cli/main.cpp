@@ -58,7 +58,7 @@ int main(int count, char** values) {
     app.require_subcommand(1);
   }
   try {
-    app.parse({words.rbegin(), words.rend()});
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // it takes them from the end
   } catch (const CLI::ParseError& error) {
     return refuse(app, error, words);
   }
