@@ -197,7 +197,7 @@ def test_a_node_gives_itself_no_range_no_owner_and_no_secret(plane):
     for target, patch in (("", {"spec": {"podCIDR": "10.244.0.0/16", "podCIDRs": ["10.244.0.0/16"]}}),
                           ("", {"metadata": {"ownerReferences": owner}}), ("/status", {"metadata": {"ownerReferences": owner}})):
         code, text = evil.ask("patch", "/api/v1/nodes/evil" + target, json.dumps(patch))
-        assert code == 403 and "is not allowed to modify" in text, (target, patch, code, text)
+        assert code == 403 and b"is not allowed to modify" in text, (target, patch, code, text)
     assert evil.ask("patch", "/api/v1/nodes/evil/status", '{"status":{"phase":"Running"}}')[0] == 200
     for volume in ({"rbd": {"monitors": ["m"], "image": "i", "secretRef": {"name": "s"}}},
                    {"csi": {"driver": "d", "nodePublishSecretRef": {"name": "s"}}},
@@ -205,7 +205,7 @@ def test_a_node_gives_itself_no_range_no_owner_and_no_secret(plane):
         mirror = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "m", "annotations": {"kubernetes.io/config.mirror": "x"}},
                   "spec": {"nodeName": "evil", "containers": [{"name": "c", "image": "i"}], "volumes": [{"name": "v", **volume}]}}
         code, text = post("/api/v1/namespaces/default/pods", mirror)
-        assert code == 403 and "secrets" in text, (volume, code, text)
+        assert code == 403 and b"secrets" in text, (volume, code, text)
     assert evil.ask("get", "/api/v1/namespaces/default/secrets/s")[0] == 403
     evil.close()
     plane.kubectl("delete", "node", "evil")
