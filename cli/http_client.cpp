@@ -1,16 +1,21 @@
 // HTTPS by OpenSSL, answers by Content-Length or chunks.
 #include "cli/http_client.hpp"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
+#include <utility>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -129,14 +134,58 @@ struct http_client::channel {
   int socket = -1;
   SSL* ssl = nullptr;
   std::string pending;  // read but not consumed
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  std::size_t limit = 0;
+  const char* broken = nullptr;  // why nothing more is read, when the other end has not just closed
 
   ~channel() {
     if (ssl) SSL_free(ssl);
     if (socket >= 0) close(socket);
   }
+  /// Whether the socket is ready for that within the deadline.
+  bool wait(short events) {
+    using namespace std::chrono;
+    int left = -1;
+    if (deadline) {
+      auto until = duration_cast<milliseconds>(*deadline - steady_clock::now()).count() + 1;
+      left = static_cast<int>(std::clamp<std::int64_t>(until, 0, std::numeric_limits<int>::max()));
+    }
+    pollfd watched{socket, events, 0};
+    int ready = ::poll(&watched, 1, left);
+    if (ready == 0) broken = "the server did not answer in time";
+    return ready > 0;
+  }
+  /// Does a step of TLS to its end; the socket does not block, so that no step outlasts the deadline.
+  template <class Step>
+  int drive(Step step) {
+    for (;;) {
+      int done = step();
+      if (done > 0) return done;
+      int why = SSL_get_error(ssl, done);
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) return done;
+      if (!wait(why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT)) return -1;
+    }
+  }
+  bool connect_to(const addrinfo& where) {
+    socket = ::socket(where.ai_family, where.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, where.ai_protocol);
+    if (socket < 0) return false;
+    int failed = ::connect(socket, where.ai_addr, where.ai_addrlen) == 0 ? 0 : errno;
+    if (failed == EINPROGRESS && wait(POLLOUT)) {
+      socklen_t size = sizeof failed;
+      getsockopt(socket, SOL_SOCKET, SO_ERROR, &failed, &size);
+    }
+    if (failed == 0) return true;
+    close(std::exchange(socket, -1));
+    return false;
+  }
+  bool too_large(std::size_t bytes) {
+    if (bytes > limit) broken = "the server's answer is too large";
+    return bytes > limit;
+  }
   bool fill() {
     char buffer[16384];
-    int n = SSL_read(ssl, buffer, sizeof buffer);
+    if (too_large(pending.size())) return false;
+    int n = drive([&] { return SSL_read(ssl, buffer, sizeof buffer); });
     if (n > 0) pending.append(buffer, static_cast<std::size_t>(n));
     return n > 0;
   }
@@ -198,14 +247,11 @@ result<std::unique_ptr<http_client::channel>> http_client::connect() {
   if (int code = getaddrinfo(settings_.host.c_str(), settings_.port.c_str(), &hints, &found))
     return make_status(reason::service_unavailable, "cannot resolve " + settings_.host + ": " + gai_strerror(code));
   auto made = std::make_unique<channel>();
-  for (auto* one = found; one && made->socket < 0; one = one->ai_next) {
-    int fd = socket(one->ai_family, one->ai_socktype | SOCK_CLOEXEC, one->ai_protocol);
-    if (fd >= 0 && ::connect(fd, one->ai_addr, one->ai_addrlen) == 0)
-      made->socket = fd;
-    else if (fd >= 0)
-      close(fd);
-  }
+  made->limit = settings_.body_limit;
+  if (settings_.patience) made->deadline = std::chrono::steady_clock::now() + *settings_.patience;
+  for (auto* one = found; one && made->socket < 0; one = one->ai_next) made->connect_to(*one);
   freeaddrinfo(found);
+  if (made->broken) return make_status(reason::service_unavailable, where + ": " + made->broken);
   if (made->socket < 0)
     return make_status(reason::service_unavailable, "The connection to the server " + where +
                                                         " was refused - did you specify the right host or port?");
@@ -218,7 +264,8 @@ result<std::unique_ptr<http_client::channel>> http_client::connect() {
     X509_VERIFY_PARAM_set1_host(verify, settings_.host.c_str(), 0);
     SSL_set_tlsext_host_name(made->ssl, settings_.host.c_str());
   }
-  if (SSL_connect(made->ssl) != 1) {
+  if (made->drive([&] { return SSL_connect(made->ssl); }) != 1) {
+    if (made->broken) return make_status(reason::service_unavailable, where + ": " + made->broken);
     char text[200] = "connection closed";
     if (auto code = ERR_get_error()) ERR_error_string_n(code, text, sizeof text);
     if (auto why = SSL_get_verify_result(made->ssl); why != X509_V_OK)
@@ -234,17 +281,22 @@ result<http_answer> http_client::exchange(const std::string& head, const std::st
   if (!opened) return opened.error();
   auto& wire = **opened;
   auto text = head + body;
-  if (SSL_write(wire.ssl, text.data(), static_cast<int>(text.size())) <= 0)
+  if (wire.drive([&] { return SSL_write(wire.ssl, text.data(), static_cast<int>(text.size())); }) <= 0)
     return make_status(reason::service_unavailable, "the connection was lost while sending");
   http_answer answer;
   head_fields fields;
   std::string answer_head;
   if (!wire.until("\r\n\r\n", answer_head) || !parse_head(answer_head, answer, fields))
-    return make_status(reason::service_unavailable, "the server did not answer in HTTP");
+    return make_status(reason::service_unavailable, wire.broken ? wire.broken : "the server did not answer in HTTP");
+  auto ended = [&]() -> result<http_answer> {
+    if (wire.broken) return make_status(reason::service_unavailable, wire.broken);
+    return answer;
+  };
 
   bool live = on_data && answer.code == 200;
   auto deliver = [&](std::string_view data) {
     if (live) return on_data(data);
+    if (wire.too_large(answer.body.size() + data.size())) return false;
     answer.body.append(data);
     return true;
   };
@@ -252,12 +304,13 @@ result<http_answer> http_client::exchange(const std::string& head, const std::st
     std::string size_line;
     while (wire.until("\r\n", size_line)) {
       auto size = std::strtoull(size_line.c_str(), nullptr, 16);
+      if (wire.too_large(size)) break;
       while (wire.pending.size() < size + 2)
-        if (!wire.fill()) return answer;
+        if (!wire.fill()) return ended();
       if (size == 0 || !deliver(std::string_view(wire.pending).substr(0, size))) break;
       wire.pending.erase(0, size + 2);
     }
-    return answer;
+    return ended();
   }
   auto left = fields.length;
   while (left != 0) {
@@ -266,7 +319,7 @@ result<http_answer> http_client::exchange(const std::string& head, const std::st
     if (left > 0) left -= static_cast<long long>(wire.pending.size());
     wire.pending.clear();
   }
-  return answer;
+  return ended();
 }
 
 result<http_answer> http_client::call(const std::string& method, const std::string& target, const std::string& body,

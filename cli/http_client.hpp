@@ -1,9 +1,12 @@
 // A small blocking HTTPS client for the command line: one request at a time, HTTP/1.1, client certificate.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +24,10 @@ struct connection_settings {
   std::string token;
   bool trusts_anybody = false;  // no check of the server: for a public text that is then compared with a known hash
   std::string namespace_name = "default";
+  /// From the connect to the end of the answer; none: as long as it takes.
+  std::optional<std::chrono::milliseconds> patience;
+  /// Bytes of an answer that are held at a time: its head, a whole body, a chunk of a stream. More is an error.
+  std::size_t body_limit = std::size_t{1} << 30;
 };
 
 /// Reads `path`, or $KUBECONFIG, or ~/.kube/config when empty.

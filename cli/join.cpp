@@ -1,6 +1,7 @@
 // See join.hpp.
 #include "cli/join.hpp"
 
+#include <chrono>
 #include <ctime>
 #include <filesystem>
 #include <iostream>
@@ -17,6 +18,8 @@ namespace troupe::cli {
 namespace {
 
 constexpr const char* signing_requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+constexpr std::chrono::seconds answer_patience{15};       // from the connect to the whole answer
+constexpr std::size_t authority_bytes = 256 * 1024;       // a ConfigMap with one certificate is some 3 KiB
 constexpr int sign_tries = 120, sign_pause_us = 500'000;  // a minute
 
 std::string node_text(const node* found) { return found ? std::string(found->string()) : std::string(); }
@@ -41,16 +44,16 @@ result<document> ask_api(http_client& client, const std::string& method, const s
 result<std::string> fetch_authority(const join_settings& how, connection_settings where) {
   where.trusts_anybody = true;
   where.token.clear();  // nobody who is not known to be the server gets it
+  where.body_limit = authority_bytes;
   http_client client(where);
   auto map = ask_api(client, "GET", "/api/v1/namespaces/kube-public/configmaps/kube-root-ca.crt");
   if (!map) return map.error();
   auto authority = node_text(map->root().find("data", "ca.crt"));
-  auto hash = pki::public_key_hash(authority);
-  if (!hash) return hash.error();
-  if (*hash != how.authority_hash)
-    return make_status(reason::unauthorized, "the authority of " + how.server + " has the hash " + *hash + ", not " +
-                                                 how.authority_hash + ": this is not the cluster that was meant");
-  return authority;
+  auto pinned = pki::pinned_certificate(authority, how.authority_hash);
+  if (!pinned)
+    return make_status(reason::unauthorized,
+                       how.server + ": " + pinned.error().message + ": this is not the cluster that was meant");
+  return pinned;
 }
 
 /// Posts the request and waits for its certificate.
@@ -106,6 +109,7 @@ status join_cluster(const join_settings& how, const runtime::configuration& conf
   reach.host = where->host;
   reach.port = std::to_string(where->port);
   reach.token = how.token;
+  reach.patience = answer_patience;
   for (const auto& name : names) {
     auto files = runtime::files_of_node(config, name);
     if (is_good(files)) continue;

@@ -6,6 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/kubectl/kubectl.hpp"
+#include "cli/secret_words.hpp"
 #include "runtime/config.hpp"
 
 namespace {
@@ -34,6 +35,7 @@ int refuse(const CLI::App& app, const CLI::ParseError& error, const std::vector<
 
 int main(int count, char** values) {
   int exit_code = 0;
+  const auto words = troupe::cli::take_words(count, values);
   CLI::App app("Kubernetes as a troupe of actors.");
   app.name("troupe");
   troupe::cli::kubectl_options kubectl_flags;
@@ -56,9 +58,9 @@ int main(int count, char** values) {
     app.require_subcommand(1);
   }
   try {
-    app.parse(count, values);
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // it takes them from the end
   } catch (const CLI::ParseError& error) {
-    return refuse(app, error, {values + 1, values + count});
+    return refuse(app, error, words);
   }
   return exit_code;
 }

@@ -1,5 +1,6 @@
 // The commands that run a troupe in the foreground, until a signal: `troupe up`, `troupe control-plane`, `troupe node`.
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "cli/join.hpp"
 #include "runtime/config.hpp"
 #include "runtime/log.hpp"
+#include "runtime/pki.hpp"
 #include "runtime/placement/local_cluster.hpp"
 #include "runtime/placement/node_process.hpp"
 
@@ -23,6 +25,7 @@ struct up_flags {
   std::string data_dir, listen, kubeconfig, runtime, link;
   std::vector<std::string> servers;
   join_settings join;
+  std::string token_file;
   std::int64_t nodes = -1;
 };
 
@@ -100,11 +103,25 @@ int run_cluster(const up_flags& given, const sigset_t& signals, runtime::configu
   return run_until_signal(given, signals, cluster);
 }
 
+/// The token from wherever it was given; what this process starts does not inherit it.
+status read_token(const up_flags& given, std::string& token) {
+  if (const char* set = std::getenv("TROUPE_TOKEN"); set && token.empty()) token = set;
+  ::unsetenv("TROUPE_TOKEN");
+  if (given.token_file.empty()) return {};
+  if (!given.join.token.empty()) return bad_request("--token and --token-file cannot both be given");
+  auto text = pki::read_file(given.token_file);
+  if (!text) return text.error();
+  token = text->substr(0, text->find_first_of(" \t\r\n"));
+  return {};
+}
+
 int run_nodes(const up_flags& given, const sigset_t& signals, runtime::configuration config) {
   runtime::node_process::provision provide;
-  if (!given.join.server.empty())
-    provide = [&given](const runtime::configuration& settled, const std::vector<std::string>& names) {
-      return join_cluster(given.join, settled, names);
+  auto join = given.join;
+  if (auto bad = read_token(given, join.token); !bad.ok()) return refuse(given, bad, 2);
+  if (!join.server.empty())
+    provide = [join](const runtime::configuration& settled, const std::vector<std::string>& names) {
+      return join_cluster(join, settled, names);
     };
   runtime::node_process nodes(std::move(config), provide);
   if (auto bad = nodes.start(); !bad.ok()) return refuse(given, bad, 1);
@@ -170,7 +187,9 @@ void add_node(CLI::App& app, int& exit_code) {
   node->add_option("--server", given->servers, "ADDRESS:PORT of a control plane's link; may be repeated")
       ->allow_extra_args(false);
   node->add_option("--join", given->join.server, "ADDRESS:PORT of the API, to ask for certificates at the first start");
-  node->add_option("--token", given->join.token, "as `troupe token create` printed it");
+  node->add_option("--token", given->join.token,
+                   "as `troupe token create` printed it; or in the variable TROUPE_TOKEN");
+  node->add_option("--token-file", given->token_file, "file with the token, instead of --token");
   node->add_option("--ca-hash", given->join.authority_hash, "sha256:HEX of the authority's public key");
   add_nodes_flags(*node, given);
 }

@@ -114,11 +114,32 @@ result<std::string> sign_request(const key_pair& authority, const std::string& p
   return issue_for(authority, X509_REQ_get0_pubkey(request.get()), whole);
 }
 
-result<std::string> public_key_hash(const std::string& certificate) {
-  auto cert = read_certificate(certificate);
-  if (!cert) return bad_request("not a certificate");
+namespace {
+
+/// All PEM blocks of the text; an empty pointer stands for one that is no certificate.
+std::vector<cert_ptr> pem_blocks(const std::string& pem) {
+  std::vector<cert_ptr> out;
+  bio_ptr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* data = nullptr;
+  long size = 0;
+  while (PEM_read_bio(bio.get(), &name, &header, &data, &size) == 1) {
+    const unsigned char* at = data;
+    bool plain = std::string_view(name) == PEM_STRING_X509 && *header == '\0';
+    out.emplace_back(plain ? d2i_X509(nullptr, &at, size) : nullptr);
+    if (at != data + size) out.back().reset();
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(data);
+  }
+  ERR_clear_error();
+  return out;
+}
+
+result<std::string> hash_of(X509* cert) {
   unsigned char* der = nullptr;
-  int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert.get()), &der);
+  int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
   if (size <= 0) return openssl_error("public key");
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
@@ -131,6 +152,28 @@ result<std::string> public_key_hash(const std::string& certificate) {
     out += digits[digest[i] & 15];
   }
   return out;
+}
+
+}  // namespace
+
+result<std::string> public_key_hash(const std::string& certificate) {
+  auto cert = read_certificate(certificate);
+  if (!cert) return bad_request("not a certificate");
+  return hash_of(cert.get());
+}
+
+result<std::string> pinned_certificate(const std::string& pem, const std::string& hash) {
+  auto found = pem_blocks(pem);
+  if (found.size() != 1)
+    return make_status(reason::unauthorized,
+                       "expected exactly one certificate of an authority, not " + std::to_string(found.size()));
+  if (!found[0]) return make_status(reason::unauthorized, "what came is not a certificate of an authority");
+  auto own = hash_of(found[0].get());
+  if (!own) return own.error();
+  if (*own != hash) return make_status(reason::unauthorized, "the authority has the hash " + *own + ", not " + hash);
+  bio_ptr bio(BIO_new(BIO_s_mem()));
+  if (PEM_write_bio_X509(bio.get(), found[0].get()) != 1) return openssl_error("certificate");
+  return to_text(bio.get());
 }
 
 std::string from_base64(std::string_view text) {

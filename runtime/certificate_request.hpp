@@ -36,6 +36,11 @@ result<std::string> sign_request(const key_pair& authority, const std::string& p
 /// "sha256:HEX" of the certificate's public key (its SubjectPublicKeyInfo), as kubeadm's
 /// --discovery-token-ca-cert-hash.
 result<std::string> public_key_hash(const std::string& certificate);
+/// The one certificate of a PEM text from a server that nobody vouches for, written anew, if its public key has that
+/// hash. A text that holds anything beside it is refused: whatever follows the pinned certificate would be trusted as
+/// much as it. Stricter than kubeadm's discovery (app/discovery/token, util/pubkeypin), which takes a bundle as soon
+/// as one of its certificates is pinned.
+result<std::string> pinned_certificate(const std::string& pem, const std::string& hash);
 /// Bytes of standard base64 in its normal form, up to the first character that is none.
 std::string from_base64(std::string_view text);
 /// Whether the key belongs to the certificate.

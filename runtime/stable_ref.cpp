@@ -97,11 +97,14 @@ void ref_actor::close() {
 }
 
 void ref_actor::subscribe(const caf::strong_actor_ptr& observer) {
+  std::vector<caf::strong_actor_ptr> alive;  // if these are their last references, they end outside the lock
   std::uint64_t incarnation;
   {
     std::lock_guard guard(mutex_);
     if (closed_) return;
     auto address = observer->address();
+    // A reference whose target never changes would keep every observer that there ever was.
+    alive = observers_locked();
     for (const auto& known : observers_)
       if (known == address) return;
     observers_.push_back(std::move(address));

@@ -6,6 +6,7 @@
 #include "actors/kubelet/log_rotation.hpp"
 #include "actors/kubelet/pod_turn.hpp"
 #include "actors/kubelet/pod_worker.hpp"
+#include "messages/node_groups.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
 #include "runtime/event_recorder.hpp"
@@ -78,7 +79,7 @@ class kubelet_shell final : public component<local_kubelet> {
 
   session_options session_settings() const {
     session_options out;
-    out.user = component_user("system:node:" + options_.node.name, {"system:nodes"});
+    out.user = component_user("system:node:" + options_.node.name, {"system:nodes", std::string(own_nodes_group)});
     out.user_agent = "kubelet";
     return out;
   }

@@ -44,9 +44,15 @@ struct drop_route {
 struct keep_routes {
   std::vector<std::string> pod_cidrs;
 };
-using effect = std::variant<use_range, set_route, drop_route, keep_routes>;
+/// A node of another machine claims a range that no node is given here: no route leads there.
+struct range_refused {
+  std::string node;
+  std::string pod_cidr;
+};
+using effect = std::variant<use_range, set_route, drop_route, keep_routes, range_refused>;
 
 struct state {
+  std::string cluster;                     // all pods' range, "10.244.0.0/16"; nodes have whole /24 parts of it
   std::string address;                     // this machine's; nodes that share it need no route
   std::map<std::string, std::string> own;  // this machine's nodes; the range each one has, or nothing yet
   std::map<std::string, node_observed> others;

@@ -39,6 +39,7 @@ class shell final : public component<shell_actor> {
         nodes_(session_, all_nodes(), handlers()),
         routes_(how_.make_routes ? how_.make_routes() : nullptr) {
     state_.address = how_.address;
+    state_.cluster = how_.cluster;
     for (const auto& [name, runtime] : how_.nodes) state_.own[name];
     set_exit_handler([this](caf::exit_msg& order) {
       if (order.reason == caf::exit_reason::user_shutdown && routes_)
@@ -98,6 +99,9 @@ class shell final : public component<shell_actor> {
   }
   void perform(const drop_route& m) {
     if (routes_) complain("route", m.pod_cidr, routes_->drop(m.pod_cidr));
+  }
+  void perform(const range_refused& m) {
+    log(log_level::warn, "pod_network.range_refused", "node=" + m.node + " pod_cidr=" + log_value(m.pod_cidr));
   }
   void perform(const keep_routes& m) {
     if (!routes_) return;

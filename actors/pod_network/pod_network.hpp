@@ -16,6 +16,7 @@ namespace troupe::pod_network {
 
 struct options {
   runtime::stable_ref<api::api_server_actor> server;
+  std::string cluster;  // all pods' range, "10.244.0.0/16"
   std::string address;  // this machine's
   /// The nodes of this machine, with their runtimes; an empty reference: use_range is all that its runtime needs.
   std::map<std::string, runtime::stable_ref<container::runtime_actor>> nodes;

@@ -92,6 +92,8 @@ class dialer final : public link_loop {
 
   status dial_one(std::size_t index) {
     auto& link = links_[index];
+    // All servers first, then their next addresses: the first one may lead nowhere.
+    auto round = link.next_server / servers_.size();
     auto server = servers_[link.next_server++ % servers_.size()];
     auto proof = link.node.proof();
     if (!proof) return proof.error();
@@ -99,7 +101,7 @@ class dialer final : public link_loop {
     auto where = split(server);
     auto tls = dial(link.tls.get(), where.host);
     if (!tls) return tls.error();
-    auto socket = connect_to(where, server);
+    auto socket = connect_to(where, server, round);
     if (!socket) return socket.error();
     auto& made = add(*socket, std::move(*tls), side::node, true);
     made.peer = server;
@@ -119,8 +121,9 @@ class dialer final : public link_loop {
     return {};
   }
 
-  /// A socket that is being connected. A name is resolved here, which may take the resolver's time; addresses do not.
-  static result<int> connect_to(const host_port& where, const std::string& server) {
+  /// A socket that is being connected to one of the addresses that the server has, round about. A name is resolved
+  /// here, which may take the resolver's time; addresses do not.
+  static result<int> connect_to(const host_port& where, const std::string& server, std::size_t round) {
     addrinfo wanted{};
     wanted.ai_socktype = SOCK_STREAM;
     wanted.ai_flags = AI_NUMERICSERV;
@@ -128,6 +131,9 @@ class dialer final : public link_loop {
     if (int bad = getaddrinfo(where.host.c_str(), where.port.c_str(), &wanted, &list); bad != 0)
       return bad_request(server + ": " + gai_strerror(bad));
     addresses_ptr owned(list, freeaddrinfo);
+    std::size_t count = 0;
+    for (auto* one = list; one; one = one->ai_next) ++count;
+    for (auto skip = round % count; skip > 0; --skip) list = list->ai_next;
     int socket = ::socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (socket < 0) return internal_error(std::string("socket: ") + std::strerror(errno));
     int yes = 1;

@@ -132,6 +132,7 @@ class node_end final : public runtime::component<node_end_actor> {
     if (gone == how_.loop.address()) return quit();
     watchers_.erase(gone);
     streams_.on_down(gone);
+    end_logs_of(gone);
     for (auto at = watches_.begin(); at != watches_.end();) {
       auto id = at->first;
       bool its = at->second->address() == gone;
@@ -149,11 +150,25 @@ class node_end final : public runtime::component<node_end_actor> {
   }
 
   void on_log_chunk(const container::log_chunk& m) {
-    if (m.end || !m.error.ok())
+    if (m.end || !m.error.ok()) {
       sources_.erase(m.id);
-    else
+    } else if (current_sender()) {
       sources_[m.id] = current_sender();
+      if (monitored_.insert(current_sender()->address()).second) monitor(current_sender());
+    }
     send_out(frame_kind::log_chunk, to_msgpack(m));
+  }
+
+  void end_logs_of(const caf::actor_addr& gone) {
+    monitored_.erase(gone);
+    for (auto at = sources_.begin(); at != sources_.end();) {
+      bool its = at->second->address() == gone;
+      if (its)
+        send_out(frame_kind::log_chunk,
+                 to_msgpack(container::log_chunk{
+                     at->first, {}, true, {container::fault::unavailable, "the node's end of the log is gone"}}));
+      at = its ? sources_.erase(at) : std::next(at);
+    }
   }
 
   void on_log_more(std::string_view payload) {
@@ -170,6 +185,7 @@ class node_end final : public runtime::component<node_end_actor> {
   std::unordered_map<std::uint64_t, caf::strong_actor_ptr> watches_;  // by the control plane's watch id
   std::unordered_set<caf::actor_addr> watchers_;                      // who is monitored
   std::unordered_map<std::uint64_t, caf::strong_actor_ptr> sources_;  // of logs that are read, by id
+  std::unordered_set<caf::actor_addr> monitored_;                     // of sources
   node_streams streams_{*this, how_.kubelet,
                         [this](frame_kind kind, std::string payload) { send_out(kind, std::move(payload)); }};
   std::uint64_t next_id_ = 1;

@@ -23,6 +23,8 @@ using runtime::log_level;
 constexpr std::size_t head_bytes = 64 * 1024;    // as gateway::limits::header_bytes
 constexpr std::size_t delivery_slice = 1 << 20;  // so that a large list does not fill one frame
 
+/// Whether deliveries may come before the answer. Whatever else opens a watch loses what came before its answer; the
+/// bound on watches does not go by this.
 bool may_open_watch(const api::request& asked) {
   return asked.verb == api::method::get && asked.target.find("watch=") != std::string::npos;
 }
@@ -68,6 +70,11 @@ class session final : public runtime::component<session_actor> {
     caf::strong_actor_ptr by;
     std::uint64_t id = 0;  // of its choice
     bool waits = true;     // it has asked for a chunk that has not come yet
+  };
+
+  struct question {
+    bool watch = false;    // it may open one
+    std::size_t body = 0;  // bytes
   };
 
   std::string lost_text() const { return "the link to node " + how_.node + " was lost"; }
@@ -120,11 +127,14 @@ class session final : public runtime::component<session_actor> {
       return close("bad_frame", "the request has a verb or urgency that does not exist");
     if (asked.target.size() + asked.content_type.size() + asked.accept.size() + asked.user_agent.size() > head_bytes)
       return close("bad_frame", "the request's target is longer than the gateway would take");
+    if (asked.body.size() > how_.bounds.request_body) return too_large(asked.id);
     if (asked_.size() >= how_.bounds.requests_in_flight) return too_many(asked.id, "too many requests in flight");
-    bool watch = may_open_watch(asked);
-    if (watch && watches_.size() + opening_ >= how_.bounds.watches) return too_many(asked.id, "too many watches");
-    if (!asked_.emplace(asked.id, watch).second) return refuse("request_id", "a request's id is in use");
-    if (watch) ++opening_;
+    if (bodies_ + asked.body.size() > how_.bounds.bodies_in_flight)
+      return too_many(asked.id, "too many bytes of requests in flight");
+    const question made{may_open_watch(asked), asked.body.size()};
+    if (!asked_.emplace(asked.id, made).second) return refuse("request_id", "a request's id is in use");
+    bodies_ += made.body;
+    if (made.watch) ++opening_;
     // Who asks is what the certificate says. Headers could say otherwise: tokens, impersonation.
     if (asked.user && asked.user->name != user_->name)
       refuse("forged_user", "user=" + runtime::log_value(asked.user->name));
@@ -143,6 +153,12 @@ class session final : public runtime::component<session_actor> {
     refuse_call(id, std::move(error));
   }
 
+  void too_large(std::uint64_t id) {
+    if (how_.refused) how_.refused("request_too_large");
+    refuse_call(id, make_status(reason::request_entity_too_large,
+                                "Request entity too large: limit is " + std::to_string(how_.bounds.request_body)));
+  }
+
   void refuse_call(std::uint64_t id, status why) {
     api::response answer;
     answer.id = id;
@@ -157,16 +173,29 @@ class session final : public runtime::component<session_actor> {
       if (answer.watch_id != 0) send_to(how_.server.handle(), api::watch_stop{answer.watch_id});
       return;
     }
-    bool watch = found->second;
+    auto asked = found->second;
     asked_.erase(found);
+    bodies_ -= asked.body;
     if (answer.error.why == reason::forbidden) refuse("forbidden", "why=" + runtime::log_value(answer.error.message));
-    if (answer.watch_id != 0) watches_.insert(answer.watch_id);
+    pass_answer(answer);
+    if (asked.watch) opened(answer.watch_id);
+  }
+
+  void pass_answer(const api::response& answer) {
+    // Whether a request opens a watch is what the api_server says: a target has many spellings.
+    if (answer.watch_id != 0 && watches_.size() >= how_.bounds.watches) {
+      send_to(how_.server.handle(), api::watch_stop{answer.watch_id});
+      early_.erase(answer.watch_id);
+      return too_many(answer.id, "too many watches");
+    }
     auto payload = encode(answer);
-    if (payload.size() > how_.bounds.from_control_bytes)
-      refuse_call(answer.id, make_status(reason::request_entity_too_large, "the answer is too large for the link"));
-    else
-      send_out(frame_kind::response, std::move(payload));
-    if (watch) opened(answer.watch_id);
+    if (payload.size() > how_.bounds.from_control_bytes) {
+      if (answer.watch_id != 0) send_to(how_.server.handle(), api::watch_stop{answer.watch_id});
+      return refuse_call(answer.id,
+                         make_status(reason::request_entity_too_large, "the answer is too large for the link"));
+    }
+    if (answer.watch_id != 0) watches_.insert(answer.watch_id);
+    send_out(frame_kind::response, std::move(payload));
   }
 
   // -- watches
@@ -253,7 +282,8 @@ class session final : public runtime::component<session_actor> {
 
   session_options how_;
   api::user_ptr user_;
-  std::unordered_map<std::uint64_t, bool> asked_;  // the node's requests in flight; whether it may open a watch
+  std::unordered_map<std::uint64_t, question> asked_;  // the node's requests in flight
+  std::size_t bodies_ = 0;                             // bytes of theirs
   std::set<std::uint64_t> watches_;
   std::map<std::uint64_t, std::vector<api::watch_batch>> early_;
   std::size_t opening_ = 0;

@@ -2,6 +2,7 @@
 #include "runtime/placement/log_streams.hpp"
 
 #include <charconv>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,8 @@ namespace {
 
 // Pieces of 64 KiB: enough under way to keep a fast client busy.
 constexpr std::size_t max_untaken = 8;
+// A node that hangs, as in pod_streams. Whoever opens a log says so at once, though there be nothing in it yet.
+constexpr std::chrono::seconds log_open_limit{30};
 
 std::string option(const api::node_request& asked, std::string_view name) {
   for (const auto& [key, value] : asked.options)
@@ -50,6 +53,15 @@ void log_streams::open(const relay_request& what) {
   if (auto seconds = number(asked, "sinceSeconds", 0); seconds > 0)
     order.since_ns = (static_cast<std::int64_t>(in_.wall_now_ms()) - seconds * 1000) * 1'000'000;
   in_.send_to(what.kubelet.handle(), std::move(order));
+  in_.after(log_open_limit, [this, id] { give_up(id); });
+}
+
+void log_streams::give_up(std::uint64_t id) {
+  auto found = logs_.find(id);
+  if (found == logs_.end() || found->second.answered) return;
+  in_.send_to(found->second.client, refusal(found->second.request_id,
+                                            {container::fault::unavailable, "the node did not open the log in time"}));
+  forget(found);
 }
 
 log_streams::place log_streams::of_watch(std::uint64_t watch_id) { return logs_.find(watch_id >> 16); }

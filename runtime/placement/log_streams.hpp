@@ -43,6 +43,7 @@ class log_streams {
   void ask_for_more(std::uint64_t id, log& of);
   void close(log& of);
   void forget(place which);
+  void give_up(std::uint64_t id);
 
   actor_context& in_;
   peers& peers_;

@@ -85,7 +85,6 @@ status node_process::parts::take_data_dir() {
 status node_process::parts::check_credentials() const {
   for (std::size_t i = 0; i < count(); ++i) {
     auto files = files_of_node(config, node_name(config, i));
-    pki::settle_files(files);
     if (auto read = read_credentials(files); !read) return read.error();
   }
   return {};
@@ -154,6 +153,8 @@ status node_process::start() {
   auto host = machine::open(p.config);
   if (!host) return host.error();
   p.host = std::move(*host);
+  // A replacement that was cut off is finished first, or whoever provides would take the files for bad ones.
+  for (const auto& name : names()) pki::settle_files(files_of_node(p.config, name));
   if (p.provide)
     if (auto bad = p.provide(p.config, names()); !bad.ok()) return bad;
   if (auto bad = p.check_credentials(); !bad.ok()) return bad;

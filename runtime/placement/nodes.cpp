@@ -109,6 +109,7 @@ child_spec pod_network_child(const configuration& config, const machine& host,
   for (std::size_t i = 0; i < static_cast<std::size_t>(config.nodes.count); ++i) indices[node_name(config, i)] = i;
   pod_network::options how;
   how.server = server;
+  how.cluster = config.nodes.pod_cidr;
   how.address = host.address();
   how.nodes = nodes.runtimes;
   if (host.containerd())

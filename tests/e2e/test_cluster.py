@@ -113,12 +113,20 @@ def test_a_machine_joins_by_token(machines, tmp_path):
     done = subprocess.run([*wrong, tmp_path / "wrong"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "the token is not accepted" in done.stderr
 
-    data = tmp_path / "joined"
+    data, token = tmp_path / "joined", command[command.index("--token") + 1]
     for again in range(2):  # the second start needs no token
         with open(tmp_path / "joined.log", "ab") as log:
             process = subprocess.Popen([*joined, data], stdout=log, stderr=log)
         try:
             eventually(lambda: plane.node_ready("new-0"), 30)
+            assert token.encode() not in pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes()
+            if again == 0:  # the name is taken: a token is for new machines
+                theft = joined.copy()
+                theft[theft.index("--token"):theft.index("--token") + 2] = ["--token-file", str(tmp_path / "token")]
+                (tmp_path / "token").write_text(token + "\n")
+                done = subprocess.run([*theft, tmp_path / "thief"], capture_output=True, text=True, timeout=120)
+                assert done.returncode == 1 and "nobody approved the request" in done.stderr
+                assert plane.logged("there is a Node of this name")
         finally:
             process.terminate()
             process.wait(30)
@@ -127,9 +135,10 @@ def test_a_machine_joins_by_token(machines, tmp_path):
         plane.kubectl("delete", "node", "new-0")
     assert (data / "pki" / "new-0.key").stat().st_mode & 0o777 == 0o600
     requests = plane.get("/apis/certificates.k8s.io/v1/certificatesigningrequests")["items"]
-    assert len(requests) == 1
-    assert requests[0]["spec"]["username"].startswith("system:bootstrap:")
-    assert requests[0]["status"]["conditions"][0]["reason"] == "AutoApproved"
+    assert len(requests) == 2
+    assert all(one["spec"]["username"].startswith("system:bootstrap:") for one in requests)
+    approved = [one for one in requests if one.get("status", {}).get("conditions")]
+    assert len(approved) == 1 and approved[0]["status"]["conditions"][0]["reason"] == "AutoApproved"
     done = subprocess.run([*joined, tmp_path / "late"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "the token is not accepted" in done.stderr  # a token that was deleted
 

@@ -180,3 +180,32 @@ def test_a_node_that_was_taken_over_is_kept_in_its_place(plane):
     assert refused("bad_frame") == 8
     evil.close()
     assert plane.pod_running("p") and plane.node_ready("good-0")
+
+
+def test_a_node_gives_itself_no_range_no_owner_and_no_secret(plane):
+    evil = LinkPeer(plane.link_port, plane.directory / "evil/evil.crt", plane.directory / "evil/evil.key")
+    owner = [{"apiVersion": "storage.k8s.io/v1", "kind": "CSINode", "name": "evil", "uid": "u"}]
+
+    def post(target, what):
+        return evil.ask("post", target, json.dumps(what), "application/json")
+
+    def node(spec=None, **metadata):
+        return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "evil", **metadata}, "spec": spec or {}}
+    assert post("/api/v1/nodes", node({"podCIDR": "0.0.0.0/1", "podCIDRs": ["0.0.0.0/1"]}))[0] == 403
+    assert post("/api/v1/nodes", node(ownerReferences=owner))[0] == 403
+    assert post("/api/v1/nodes", node())[0] == 201
+    for target, patch in (("", {"spec": {"podCIDR": "10.244.0.0/16", "podCIDRs": ["10.244.0.0/16"]}}),
+                          ("", {"metadata": {"ownerReferences": owner}}), ("/status", {"metadata": {"ownerReferences": owner}})):
+        code, text = evil.ask("patch", "/api/v1/nodes/evil" + target, json.dumps(patch))
+        assert code == 403 and b"is not allowed to modify" in text, (target, patch, code, text)
+    assert evil.ask("patch", "/api/v1/nodes/evil/status", '{"status":{"phase":"Running"}}')[0] == 200
+    for volume in ({"rbd": {"monitors": ["m"], "image": "i", "secretRef": {"name": "s"}}},
+                   {"csi": {"driver": "d", "nodePublishSecretRef": {"name": "s"}}},
+                   {"azureFile": {"secretName": "s", "shareName": "x"}}):
+        mirror = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "m", "annotations": {"kubernetes.io/config.mirror": "x"}},
+                  "spec": {"nodeName": "evil", "containers": [{"name": "c", "image": "i"}], "volumes": [{"name": "v", **volume}]}}
+        code, text = post("/api/v1/namespaces/default/pods", mirror)
+        assert code == 403 and b"secrets" in text, (volume, code, text)
+    assert evil.ask("get", "/api/v1/namespaces/default/secrets/s")[0] == 403
+    evil.close()
+    plane.kubectl("delete", "node", "evil")

@@ -59,7 +59,7 @@ bool containers_refer(const node& spec, std::string_view key_ref, std::string_vi
 /// Secrets named directly by volume plugins, wherever they put it.
 bool volume_names_secret(const node& volume, std::string_view name) {
   if (names(volume.find("secret", "secretName"), name)) return true;
-  for (std::string_view plugin : {"cephfs", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"})
+  for (std::string_view plugin : {"cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"})
     if (names(volume.find(plugin, "secretRef", "name"), name)) return true;
   return names(volume.find("azureFile", "secretName"), name) ||
          names(volume.find("csi", "nodePublishSecretRef", "name"), name) ||
@@ -95,6 +95,11 @@ bool pod_uses_resource_claim(const node& pod, std::string_view name) {
              [&](const node& claim) { return names(claim.find("resourceClaimName"), name); }) ||
          any(pod.find("status", "resourceClaimStatuses"),
              [&](const node& claim) { return names(claim.find("resourceClaimName"), name); });
+}
+
+/// A node makes mirror pods itself, so that they relate it to nothing (graph_builder.go's AddPod).
+bool is_mirror(const node& pod) {
+  return pod.find("metadata", "annotations", "kubernetes.io/config.mirror") != nullptr;
 }
 
 /// The relations of one node, read from the cached pods bound to it.
@@ -160,7 +165,7 @@ class relations {
     objects("", "pods")->visit(space, [&](const object_ptr& pod) {
       if (pod->node_name != node_) return true;
       auto parsed = document::parse(pod->json.view());
-      found = parsed && test(parsed->root());
+      found = parsed && !is_mirror(parsed->root()) && test(parsed->root());
       return !found;
     });
     return found;
@@ -192,7 +197,7 @@ class relations {
     };
     for (std::string_view field : {"nodePublishSecretRef", "nodeStageSecretRef", "nodeExpandSecretRef"})
       if (is(spec.find("csi", field))) return true;
-    for (std::string_view plugin : {"cephfs", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"})
+    for (std::string_view plugin : {"cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"})
       if (is(spec.find(plugin, "secretRef"))) return true;
     return names(spec.find("azureFile", "secretName"), name);
   }

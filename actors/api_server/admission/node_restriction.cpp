@@ -5,6 +5,7 @@
 #include <string>
 
 #include "actors/api_server/admission/plugins.hpp"
+#include "actors/api_server/admission/pod_references.hpp"
 #include "actors/api_server/validation/access.hpp"
 
 namespace troupe::api::rules {
@@ -71,6 +72,24 @@ std::string forbidden_changes(const node* before, const node* after) {
   return out;
 }
 
+/// Of the old and the new Node, and in upstream's words as far as it has some.
+status admit_node_fields(const admission_request& request, const node& object) {
+  bool creates = request.action == admission_action::create;
+  const std::string verb = creates ? "is not allowed to set " : "is not allowed to modify ";
+  // Not in upstream, where the network of a cluster does not follow spec.podCIDR blindly: here it becomes a route on
+  // every machine. It is for the node-ipam-controller to give.
+  const node *before = get(request.previous, "spec"), *after = get(&object, "spec");
+  for (std::string_view field : {"podCIDR", "podCIDRs"})
+    if (!same(get(before, field), get(after, field)) && !(creates && request.own_node))
+      return refuse_node(request, verb + std::string(field));
+  // With owners of its choice a node could have its Node deleted and make it anew, without taints and labels that
+  // others gave it (CVE-2025-5187; upstream looks at updates only).
+  if (!same(get(request.previous, "metadata", "ownerReferences"), get(&object, "metadata", "ownerReferences")))
+    return refuse_node(request, verb + "ownerReferences");
+  if (!creates && !same(get(before, "taints"), get(after, "taints"))) return refuse_node(request, verb + "taints");
+  return {};
+}
+
 status admit_node(const admission_request& request) {
   if (request.name != request.kubelet) {
     std::string rest = "is not allowed to modify node ";
@@ -84,9 +103,7 @@ status admit_node(const admission_request& request) {
     std::string rest = creates ? "is not allowed to set the following labels: " : "is not allowed to modify labels: ";
     return refuse_node(request, rest.append(labels));
   }
-  if (!creates && !same(get(request.previous, "spec", "taints"), get(&object, "spec", "taints")))
-    return refuse_node(request, "is not allowed to modify taints");
-  return {};
+  return admit_node_fields(request, object);
 }
 
 status admit_owner(const admission_request& request, const node& pod) {
@@ -103,27 +120,6 @@ status admit_owner(const admission_request& request, const node& pod) {
   return {};
 }
 
-/// What a container's environment is taken from.
-bool refers_to(const node* containers, std::string_view source, std::string_view whole) {
-  bool found = false;
-  each(containers, [&](const node& container, std::size_t) {
-    each(get(&container, "env"),
-         [&](const node& one, std::size_t) { found = found || has(get(&one, "valueFrom"), source); });
-    each(get(&container, "envFrom"), [&](const node& one, std::size_t) { found = found || has(&one, whole); });
-  });
-  return found;
-}
-
-bool has_volume(const node& spec, std::string_view kind, std::string_view projected) {
-  bool found = false;
-  each(get(&spec, "volumes"), [&](const node& volume, std::size_t) {
-    found = found || has(&volume, kind);
-    each(get(&volume, "projected", "sources"),
-         [&](const node& source, std::size_t) { found = found || has(&source, projected); });
-  });
-  return found;
-}
-
 status admit_mirror_pod(const admission_request& request) {
   const node& pod = request.object->root();
   if (!has(get(&pod, "metadata", "annotations"), "kubernetes.io/config.mirror")) {
@@ -137,16 +133,16 @@ status admit_mirror_pod(const admission_request& request) {
   if (!spec) return {};
   if (!text(spec, "serviceAccountName").empty())
     return refuse_node(request, "can not create pods that reference a service account");
-  auto environment = [&](std::string_view source, std::string_view whole) {
-    return refers_to(get(spec, "containers"), source, whole) || refers_to(get(spec, "initContainers"), source, whole);
-  };
-  if (count(spec, "imagePullSecrets") > 0 || has_volume(*spec, "secret", "secret") ||
-      environment("secretKeyRef", "secretRef"))
-    return refuse_node(request, "can not create pods that reference secrets");
-  if (has_volume(*spec, "configMap", "configMap") || environment("configMapKeyRef", "configMapRef"))
-    return refuse_node(request, "can not create pods that reference configmaps");
-  if (has_volume(*spec, "persistentVolumeClaim", ""))
+  if (refers_to_secrets(*spec)) return refuse_node(request, "can not create pods that reference secrets");
+  if (refers_to_config_maps(*spec)) return refuse_node(request, "can not create pods that reference configmaps");
+  // An ephemeral volume is a claim of a known name: POD-VOLUME.
+  if (has_volume(*spec, "persistentVolumeClaim") || has_volume(*spec, "ephemeral"))
     return refuse_node(request, "can not create pods that reference persistentvolumeclaims");
+  if (has_projection(*spec, "clusterTrustBundle"))
+    return refuse_node(request, "can not create pods that reference clustertrustbundles");
+  // CVE-2025-4563.
+  if (count(spec, "resourceClaims") > 0 || count(get(&pod, "status"), "resourceClaimStatuses") > 0)
+    return refuse_node(request, "can not create pods that reference resourceclaims");
   return {};
 }
 
@@ -156,6 +152,9 @@ status admit_pod_status(const admission_request& request) {
   const node* labels = request.object ? get(&request.object->root(), "metadata", "labels") : nullptr;
   if (!same(get(request.previous, "metadata", "labels"), labels))
     return refuse_node(request, "cannot update labels through pod status");
+  const node* now = request.object ? get(&request.object->root(), "status") : nullptr;
+  if (!same(get(request.previous, "status", "resourceClaimStatuses"), get(now, "resourceClaimStatuses")))
+    return refuse_node(request, "cannot update resource claim statuses");
   return {};
 }
 
@@ -176,6 +175,10 @@ status admit_pod(const admission_request& request) {
         message.append(in_go_quotes(request.subresource)).append(", only 'status' and 'eviction' are allowed"));
   }
   if (request.action == admission_action::create) return admit_mirror_pod(request);
+  if (request.action == admission_action::update) {
+    std::string message = "unexpected operation \"UPDATE\", ";
+    return refuse(request, message.append(this_node(request)).append(" can only create and delete mirror pods"));
+  }
   if (request.action == admission_action::remove && text(get(request.previous, "spec"), "nodeName") != request.kubelet)
     return refuse_node(request, "can only delete pods with spec.nodeName set to itself");
   return {};

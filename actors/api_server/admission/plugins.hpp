@@ -41,6 +41,7 @@ struct admission_request {
   std::int64_t now_ms = 0;
   std::int64_t toleration_seconds = 300;  // of nodes that are not ready or unreachable, where a pod says nothing
   std::string_view kubelet = {};          // whose kubelet asks; empty: nobody's
+  bool own_node = false;                  // that kubelet is of the server's own process (own_nodes_group)
 
   bool is(std::string_view group, std::string_view plural) const {
     return info->group == group && info->plural == plural;

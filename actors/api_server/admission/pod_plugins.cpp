@@ -2,6 +2,7 @@
 #include <string>
 
 #include "actors/api_server/admission/plugins.hpp"
+#include "actors/api_server/admission/pod_references.hpp"
 #include "actors/api_server/defaults/defaults.hpp"
 #include "actors/api_server/validation/access.hpp"
 #include "actors/api_server/validation/pod_rules.hpp"
@@ -12,16 +13,9 @@ namespace {
 status check_mirror_pod(const admission_request& request, const node& spec) {
   if (!text(&spec, "serviceAccountName").empty())
     return refuse(request, "a mirror pod may not reference service accounts");
-  bool secret = false, token = false;
-  each(get(&spec, "volumes"), [&](const node& volume, std::size_t) {
-    secret = secret || has(&volume, "secret");
-    each(get(&volume, "projected", "sources"), [&](const node& source, std::size_t) {
-      secret = secret || has(&source, "secret");
-      token = token || has(&source, "serviceAccountToken");
-    });
-  });
-  if (secret) return refuse(request, "a mirror pod may not reference secrets");
-  if (token) return refuse(request, "a mirror pod may not use ServiceAccountToken volume projections");
+  if (refers_to_secrets(spec)) return refuse(request, "a mirror pod may not reference secrets");
+  if (has_projection(spec, "serviceAccountToken"))
+    return refuse(request, "a mirror pod may not use ServiceAccountToken volume projections");
   return {};
 }
 

@@ -1,6 +1,8 @@
 // The seam to the pipeline: its requests in, the rules' answers out.
 #include "actors/api_server/admission/strategy.hpp"
 
+#include <algorithm>
+
 #include "actors/api_server/access/node_authorizer.hpp"
 #include "actors/api_server/admission/allocation.hpp"
 #include "actors/api_server/admission/plugins.hpp"
@@ -9,6 +11,7 @@
 #include "actors/api_server/defaults/defaults.hpp"
 #include "actors/api_server/patch/patch.hpp"
 #include "actors/api_server/validation/kinds.hpp"
+#include "messages/node_groups.hpp"
 
 namespace troupe::api {
 namespace {
@@ -57,7 +60,10 @@ rules::admission_request to_request(const admission_context& context, operation 
   out.others = &others;
   out.now_ms = context.request.now_ms;
   out.toleration_seconds = context.toleration_seconds;
-  if (context.request.user) out.kubelet = node_of(*context.request.user);
+  if (const auto& user = context.request.user) {
+    out.kubelet = node_of(*user);
+    out.own_node = std::find(user->groups.begin(), user->groups.end(), own_nodes_group) != user->groups.end();
+  }
   return out;
 }
 

@@ -1,6 +1,7 @@
 // See log_reader.hpp.
 #include "actors/container_runtime/cri/log_reader.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace troupe::cri {
@@ -61,7 +62,10 @@ void log_readers::give(const stream_key& key) {
     one.filter.take(raw, text);
   }
   bool end = one.filter.full() || (drained && !(one.follow && one.running));
-  if (text.empty() && !end) return drained ? watch() : in_.post([this] { look_again(); });
+  // That the log is open is said at once; after that, nothing is not worth a chunk.
+  if (text.empty() && !end && std::exchange(one.opened, true))
+    return drained ? watch() : in_.post([this] { look_again(); });
+  one.opened = true;
   one.wants = false;
   in_.send_to(one.reader, container::log_chunk{one.id, shared_bytes(std::move(text)), end, {}});
   if (end) streams_.erase(key);

@@ -32,7 +32,8 @@ class log_readers {
     std::string container_id;
     bool follow = false;
     bool running = true;
-    bool wants = true;  // a chunk was asked for and could not be given yet
+    bool wants = true;    // a chunk was asked for and could not be given yet
+    bool opened = false;  // the reader has had a chunk, if only an empty one
     log_file file;
     log_filter filter{{}};
   };

@@ -36,7 +36,8 @@ class hollow_shell final : public component<container::runtime_actor> {
     caf::strong_actor_ptr actor;
     std::size_t next_line = 0;
     std::int64_t sent = 0;
-    bool wants = true;  // a chunk was asked for and could not be given yet
+    bool wants = true;    // a chunk was asked for and could not be given yet
+    bool opened = false;  // the reader has had a chunk, if only an empty one
   };
   using reader_key = std::pair<std::uint64_t, std::uint64_t>;  // actor, id
 
@@ -164,7 +165,8 @@ class hollow_shell final : public component<container::runtime_actor> {
     }
     bool drained = !lines || r.next_line >= lines->size();
     bool end = full || (drained && !(r.order.follow && core_.running(r.order.container_id)));
-    if (text.empty() && !end) return;
+    if (text.empty() && !end && r.opened) return;
+    r.opened = true;  // which is said at once, though there be nothing yet
     r.wants = false;
     send_to(r.actor, container::log_chunk{r.order.id, shared_bytes(std::move(text)), end, {}});
     if (end) readers_.erase(key);

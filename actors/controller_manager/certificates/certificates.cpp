@@ -65,7 +65,7 @@ class signer final : public runtime::component<api::client_actor> {
     if (which == verdict::sign)
       sign(what, *doc, facts, pem);
     else
-      review(what, *doc, which);
+      review(what, *doc, which, facts);
   }
 
   static std::string request_of(const troupe::node& object) {
@@ -74,7 +74,7 @@ class signer final : public runtime::component<api::client_actor> {
   }
 
   /// Whether the requester may have such a certificate is what a SubjectAccessReview says.
-  void review(const object_ptr& what, const document& doc, verdict which) {
+  void review(const object_ptr& what, const document& doc, verdict which, const request_facts& facts) {
     document body;
     body.make_object(body.root());
     body.set(body.root(), "kind", "SubjectAccessReview");
@@ -93,22 +93,42 @@ class signer final : public runtime::component<api::client_actor> {
     body.set(attributes, "resource", "certificatesigningrequests");
     body.set(attributes, "subresource", permission_of(which));
     session_.call(runtime::post("/apis/authorization.k8s.io/v1/subjectaccessreviews", to_json(body.root())),
-                  [this, what, which](const api::response& answer) { reviewed(what, which, answer); });
+                  [this, what, which, facts](const api::response& answer) { reviewed(what, which, facts, answer); });
   }
 
-  void reviewed(const object_ptr& what, verdict which, const api::response& answer) {
+  void reviewed(const object_ptr& what, verdict which, const request_facts& facts, const api::response& answer) {
     if (!answer.error.ok()) return again(what, answer.error.message);
+    auto verdict_of_server = body_of(answer);
+    const troupe::node* allowed = verdict_of_server ? verdict_of_server->root().find("status", "allowed") : nullptr;
+    if (!allowed || !allowed->boolean(false)) return leave(what, "forbidden");
+    if (needs_new_name(which, facts)) return look_for_node(what, which, node_asked_for(facts));
+    approve(what, which);
+  }
+
+  static result<document> body_of(const api::response& answer) {
     std::string text;
     for (const auto& part : answer.body) text.append(part.view());
-    auto verdict_of_server = document::parse(text);
-    const troupe::node* allowed = verdict_of_server ? verdict_of_server->root().find("status", "allowed") : nullptr;
-    if (!allowed || !allowed->boolean(false)) {
-      // An administrator may still approve it; a change of rights is seen when the request changes.
-      busy_.erase(std::string(what->name));
-      log(log_level::info, "certificates.not_approved", "request=" + std::string(what->name));
-      return;
-    }
-    approve(what, which);
+    return document::parse(text);
+  }
+
+  /// An administrator may still approve it; a change of rights is seen when the request changes.
+  void leave(const object_ptr& what, const char* why) {
+    busy_.erase(std::string(what->name));
+    log(log_level::info, "certificates.not_approved", "request=" + std::string(what->name) + " why=" + why);
+  }
+
+  /// As the informers of the controller manager: this controller's own role has nothing about nodes.
+  void look_for_node(const object_ptr& what, verdict which, const std::string& name) {
+    auto list = runtime::get("/api/v1/nodes?fieldSelector=" + runtime::url_encode("metadata.name=" + name));
+    list.user = session_settings().watch_user;
+    session_.call(std::move(list), [this, what, which](const api::response& answer) {
+      if (!answer.error.ok()) return again(what, answer.error.message);
+      auto found = body_of(answer);
+      const troupe::node* items = found ? found->root().find("items") : nullptr;
+      if (!items || !items->is_array()) return again(what, "the list of nodes cannot be read");
+      if (items->size() > 0) return leave(what, "\"there is a Node of this name\"");
+      approve(what, which);
+    });
   }
 
   void approve(const object_ptr& what, verdict which) {

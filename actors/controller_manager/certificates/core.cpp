@@ -69,6 +69,15 @@ verdict judge(const request_facts& facts) {
   return facts.username == facts.asked.common_name ? verdict::approve_own : verdict::approve_other;
 }
 
+bool needs_new_name(verdict which, const request_facts& facts) {
+  return which == verdict::approve_other && facts.username.starts_with("system:bootstrap:");
+}
+
+std::string node_asked_for(const request_facts& facts) {
+  constexpr std::string_view prefix = "system:node:";
+  return facts.asked.common_name.starts_with(prefix) ? facts.asked.common_name.substr(prefix.size()) : std::string();
+}
+
 std::string_view permission_of(verdict which) {
   return which == verdict::approve_own ? "selfnodeclient" : "nodeclient";
 }

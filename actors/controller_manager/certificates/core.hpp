@@ -39,6 +39,13 @@ enum class verdict : std::uint8_t {
 };
 verdict judge(const request_facts& facts);
 
+/// Whether only a name that no Node has yet may be approved. A bootstrap token is for new machines: whoever holds one
+/// could else become any node of the cluster. Upstream's approver does not look; there `kubeadm join` does, on the
+/// joining machine ("a Node with name ... already exists in the cluster"; app/cmd/phases/join/kubelet.go).
+bool needs_new_name(verdict which, const request_facts& facts);
+/// Of "system:node:NAME"; empty for anything else.
+std::string node_asked_for(const request_facts& facts);
+
 /// Subresource of certificatesigningrequests that the requester must be allowed to create.
 std::string_view permission_of(verdict which);
 /// The Approved condition's message.

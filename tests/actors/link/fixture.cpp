@@ -30,7 +30,8 @@ object_ptr config_map(std::uint64_t revision, std::size_t bytes) {
 
 using scripted_actor = api::api_server_actor::extend<caf::reacts_to<publish>>;
 
-/// Answers by target: /never not at all; ?watch= opens a watch; /object an object; anything else {}.
+/// Answers by target: /never not at all; ?watch= and what only means it open a watch; /object an object; anything else
+/// {}.
 class scripted_api final : public runtime::component<scripted_actor> {
  public:
   scripted_api(caf::actor_config& settings, std::shared_ptr<seen_by_api> seen)
@@ -58,7 +59,7 @@ class scripted_api final : public runtime::component<scripted_actor> {
     }
     api::response answer;
     answer.id = m.id;
-    if (m.target.find("watch=") != std::string::npos) {
+    if (m.target.find("watch=") != std::string::npos || m.target.find("%77atch=") != std::string::npos) {
       answer.watch_id = ++next_watch_;
       watchers_[answer.watch_id] = current_sender();
       // As a cacher may be faster than the worker that accepts the watch.

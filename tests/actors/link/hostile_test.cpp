@@ -296,6 +296,84 @@ TEST_CASE("a node that asks without end is told 429, and its watches are counted
   CHECK(world.seen->unanswered == 20);
 }
 
+TEST_CASE("a node's watches are counted, however it writes them") {
+  limits bounds = fixture::quick();
+  bounds.watches = 5;
+  fixture world(bounds);
+  raw_peer peer(world.port());
+  auto proof = node_certificate("worker-1");
+  REQUIRE(peer.handshake(&proof));
+  peer.greet();
+  for (std::uint64_t id = 1; id <= 12; ++id) {
+    api::request asked;
+    asked.id = id;
+    asked.target = id % 2 == 0 ? "/x?watch=1" : "/x?%77atch=1";
+    peer.write(encode_frame(frame_kind::request, to_msgpack(asked)));
+  }
+  int opened = 0, refused = 0;
+  while (opened + refused < 12) {
+    auto next = peer.read();
+    REQUIRE(next);
+    if (next->kind != frame_kind::response) continue;
+    api::response answer;
+    REQUIRE(decode(next->payload, answer));
+    if (answer.error.ok()) ++opened;
+    if (answer.error.why == reason::too_many_requests) ++refused;
+    if (!answer.error.ok()) CHECK(answer.watch_id == 0);
+  }
+  CHECK(opened == 5);
+  CHECK(refused == 7);
+  CHECK(eventually([&] { return world.seen->stops() == 7; }));
+  // One that ends makes room.
+  peer.write(encode_frame(frame_kind::watch_stop, to_msgpack(api::watch_stop{1})));
+  api::request again;
+  again.id = 99;
+  again.target = "/x?%77atch=1";
+  peer.write(encode_frame(frame_kind::request, to_msgpack(again)));
+  api::response answer;
+  while (answer.id != 99) {
+    auto next = peer.read();
+    REQUIRE(next);
+    if (next->kind == frame_kind::response) REQUIRE(decode(next->payload, answer));
+  }
+  CHECK(answer.error.ok());
+}
+
+TEST_CASE("bodies of a node's unanswered requests are bounded, each and together") {
+  fixture world;
+  raw_peer peer(world.port());
+  auto proof = node_certificate("worker-1");
+  REQUIRE(peer.handshake(&proof));
+  peer.greet();
+  auto send = [&](std::uint64_t id, std::size_t bytes, const char* target) {
+    api::request asked;
+    asked.id = id;
+    asked.verb = api::method::post;
+    asked.target = target;
+    asked.body = shared_bytes(std::string(bytes, 'x'));
+    peer.write(encode_frame(frame_kind::request, to_msgpack(asked)));
+  };
+  auto code_of_next = [&] {
+    auto next = peer.read();
+    api::response answer;
+    return next && decode(next->payload, answer) ? answer.error.code : -1;
+  };
+  const std::size_t most = 3 << 20;
+  send(1, most + 1, "/never");
+  CHECK(code_of_next() == 413);
+  for (std::uint64_t id = 2; id < 7; ++id) send(id, most, "/never");  // 15 MiB
+  send(7, most, "/never");
+  CHECK(code_of_next() == 429);
+  CHECK(world.seen->unanswered == 5);
+  // Small ones have room, and what is answered counts no more.
+  for (std::uint64_t id = 10; id < 40; ++id) {
+    send(id, 1 << 20, "/x");
+    CHECK(code_of_next() == 0);
+  }
+  CHECK(world.refused("request_too_large") == 1);
+  CHECK(world.refused("too_many_requests") == 1);
+}
+
 TEST_CASE("large payloads that never end hold what came and no more (1)") {
   fixture world;
   auto proof = node_certificate("worker-1");

@@ -268,6 +268,24 @@ TEST_CASE("logs are read over the link, chunk by chunk, and end when it is lost"
     return followed->text == "line 1\nline 2\n";
   }));
   CHECK(stops->load() == 0);
+
+  // A source that dies says nothing more: its reader is told.
+  auto mortal = world.system().spawn<logging_kubelet>(std::make_shared<std::atomic<int>>());
+  world.add_node("worker-2", node_certificate("worker-2"),
+                 runtime::stable_ref<kubelet::kubelet_actor>::fixed(caf::actor_cast<kubelet::kubelet_actor>(mortal)));
+  REQUIRE(eventually([&] { return world.kubelet_of("worker-2").has_value(); }));
+  auto cut = std::make_shared<reading>();
+  auto third = world.system().spawn<log_reader>(cut);
+  caf::anon_send(third, begin_reading{*world.kubelet_of("worker-2"), true});
+  REQUIRE(eventually([&] {
+    std::lock_guard guard(cut->mutex);
+    return cut->text == "line 1\nline 2\n";
+  }));
+  caf::anon_send_exit(mortal, caf::exit_reason::kill);
+  REQUIRE(eventually([&] { return cut->ended.load(); }));
+  CHECK(cut->error == "the node's end of the log is gone");
+  caf::anon_send_exit(third, caf::exit_reason::user_shutdown);
+
   world.crash("root/link");
   REQUIRE(eventually([&] { return followed->ended.load(); }));
   CHECK(followed->error == "the link to node worker-1 was lost");

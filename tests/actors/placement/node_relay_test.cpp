@@ -281,6 +281,27 @@ TEST_CASE("relay: a log is asked for as fast as its reader takes it") {
   CHECK(t.far->all().empty());
 }
 
+TEST_CASE("relay: a log that the node does not open in time is answered; a quiet one goes on") {
+  setup t;
+  t.ask("log", {{"follow", "true"}});
+  t.world.run_for(31s);
+  REQUIRE(t.near->answers.size() == 1);
+  CHECK(t.near->answers[0].code == 503);
+  CHECK(t.near->answers[0].error.message == "the node did not open the log in time");
+  t.far->all();
+  t.from_node(container::log_chunk{1, shared_bytes(std::string("late")), false, {}});
+  CHECK(t.far->all() == "stop;");
+
+  t.ask("log", {{"follow", "true"}});
+  t.from_node(container::log_chunk{2, {}, false, {}});  // open, and nothing in it yet
+  t.world.run_for(600s);
+  REQUIRE(t.near->answers.size() == 2);
+  CHECK(t.near->answers[1].error.ok());
+  t.near->all();
+  t.from_node(container::log_chunk{2, shared_bytes(std::string("line")), true, {}});
+  CHECK(t.near->all() == "log 4 closed;");
+}
+
 TEST_CASE("relay: a log whose reader goes is stopped, also while it waits; one whose source dies is closed") {
   setup t;
   t.ask("log");

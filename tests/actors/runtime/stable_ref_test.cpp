@@ -88,6 +88,28 @@ TEST_CASE("observers hear of every change, late ones of the present") {
   CHECK(late->lines == std::vector<std::string>{"up 2"});
 }
 
+TEST_CASE("observers that have ended are not kept, though the target never changes") {
+  simulation::world world(6);
+  auto book = std::make_shared<diary>();
+  auto ref = stable_ref<worker_actor>::make(world.system(), "w");
+  ref.set_target(world.system().spawn<worker>("w", book));
+  std::vector<caf::weak_actor_ptr> gone;
+  auto watch_and_end = [&] {
+    auto heard = std::make_shared<diary>();
+    auto one = world.system().spawn<observer>(ref, heard);
+    world.run_until_idle();
+    CHECK(heard->lines == std::vector<std::string>{"up 1"});
+    gone.push_back(caf::actor_cast<caf::weak_actor_ptr>(one));
+    caf::anon_send_exit(one, caf::exit_reason::kill);
+    one = nullptr;
+    world.run_until_idle();
+  };
+  for (int i = 0; i < 20; ++i) watch_and_end();
+  // Whoever else holds the address of an observer counts; the last one is found dead by the next that comes.
+  gone.pop_back();
+  for (const auto& one : gone) CHECK(one.get()->weak_refs == 1);
+}
+
 TEST_CASE("a target that is dead already is dropped at once") {
   simulation::world world(4);
   auto book = std::make_shared<diary>();

@@ -129,6 +129,26 @@ TEST_CASE("changes are judged in Kubernetes' words") {
   });
 }
 
+TEST_CASE("a request for a certificate stays what it was, whoever writes to it") {
+  const auto type = schema::find_type("certificates/v1.CertificateSigningRequest");
+  const std::string head = R"({"kind":"CertificateSigningRequest","apiVersion":"certificates.k8s.io/v1",)"
+                           R"("metadata":{"name":"r"},"spec":{"request":")";
+  auto read = [](const std::string& json) {
+    auto parsed = document::parse(json);
+    REQUIRE(parsed);
+    return std::move(*parsed);
+  };
+  const auto old = read(head + R"(QQ==","username":"jane"},"status":{"certificate":"Qw=="}})");
+  for (std::string_view subresource : {"", "status", "approval"}) {
+    CAPTURE(subresource);
+    auto doc = read(head + R"(Qg==","username":"system:admin","groups":["system:masters"]},)" +
+                    R"("status":{"certificate":"RA=="}})");
+    prepare_changed(type, subresource, old.root(), doc);
+    CHECK(to_json(*doc.root().find("spec")) == to_json(*old.root().find("spec")));
+    CHECK(doc.root().find("status", "certificate")->string() == (subresource == "approval" ? "Qw==" : "RA=="));
+  }
+}
+
 TEST_CASE("strategic merge patches do what Kubernetes' do") {
   const auto cases = read_cases("patch");
   each(&cases.root(), [](const node& one, std::size_t) {

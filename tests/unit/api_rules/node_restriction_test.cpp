@@ -98,12 +98,52 @@ TEST_CASE("a kubelet changes its own Node only, and not what draws work to it") 
   CHECK(asked("", "nodes").create(node_json("a", "{}", R"([{"key":"k","effect":"NoSchedule"}])")).empty());
 }
 
+TEST_CASE("a kubelet chooses no pod range: that becomes a route on every machine") {
+  auto with = [](const std::string& spec) { return R"({"metadata":{"name":"a"},"spec":{)" + spec + "}}"; };
+  const auto bare = with(""), one = with(R"("podCIDR":"10.244.1.0/24")"),
+             list = with(R"("podCIDRs":["10.244.1.0/24"])"), other = with(R"("podCIDRs":["0.0.0.0/1"])");
+  const std::string refused = R"(nodes "a" is forbidden: node "a" is not allowed to )";
+  CHECK(asked("", "nodes").create(one) == refused + "set podCIDR");
+  CHECK(asked("", "nodes").create(list) == refused + "set podCIDRs");
+  CHECK(asked("", "nodes").update(bare, one) == refused + "modify podCIDR");
+  CHECK(asked("", "nodes").update(bare, list) == refused + "modify podCIDRs");
+  CHECK(asked("", "nodes").update(list, other) == refused + "modify podCIDRs");
+  CHECK(asked("", "nodes").update(list, bare) == refused + "modify podCIDRs");
+  CHECK(asked("", "nodes", "status").update(list, list).empty());
+  // A kubelet of the server's own process is told its range by the configuration.
+  asked own("", "nodes");
+  own.request.own_node = true;
+  CHECK(own.create(list).empty());
+  asked later("", "nodes");
+  later.request.own_node = true;
+  CHECK(later.update(list, other) == refused + "modify podCIDRs");
+}
+
+TEST_CASE("a kubelet gives its Node no owner, with which it would be deleted (CVE-2025-5187)") {
+  const std::string owned =
+      R"({"metadata":{"name":"a","ownerReferences":[{"apiVersion":"v1","kind":"Node","name":"x","uid":"u"}]},)"
+      R"("spec":{"taints":[]}})";
+  const std::string refused = R"(nodes "a" is forbidden: node "a" is not allowed to )";
+  for (const char* subresource : {"", "status"}) {
+    CHECK(asked("", "nodes", subresource).update(node_json("a"), owned) == refused + "modify ownerReferences");
+    CHECK(asked("", "nodes", subresource).update(owned, node_json("a")) == refused + "modify ownerReferences");
+    CHECK(asked("", "nodes", subresource).update(owned, owned).empty());
+  }
+  CHECK(asked("", "nodes").create(owned) == refused + "set ownerReferences");
+}
+
 TEST_CASE("a kubelet touches the pods on its node only") {
   CHECK(asked("", "pods", "status").update(pod_json("a"), pod_json("a")).empty());
   CHECK(asked("", "pods", "status").update(pod_json("b"), pod_json("b")) ==
         R"(pods "p" is forbidden: node "a" can only update pod status for pods with spec.nodeName set to itself)");
   CHECK(asked("", "pods", "status").update(pod_json("a"), pod_json("a", "", R"(,"labels":{"app":"other"})")) ==
         R"(pods "p" is forbidden: node "a" cannot update labels through pod status)");
+  const std::string claims = R"({"metadata":{"name":"p"},"spec":{"nodeName":"a"},"status":{"resourceClaimStatuses":)"
+                             R"([{"name":"r","resourceClaimName":"c"}]}})";
+  CHECK(asked("", "pods", "status").update(pod_json("a"), claims) ==
+        R"(pods "p" is forbidden: node "a" cannot update resource claim statuses)");
+  CHECK(asked("", "pods").update(pod_json("a"), pod_json("a")) ==
+        R"(pods "p" is forbidden: unexpected operation "UPDATE", node "a" can only create and delete mirror pods)");
   CHECK(asked("", "pods").remove(pod_json("a")).empty());
   CHECK(asked("", "pods").remove(pod_json("b")) ==
         R"(pods "p" is forbidden: node "a" can only delete pods with spec.nodeName set to itself)");
@@ -145,6 +185,27 @@ TEST_CASE("a kubelet creates mirror pods only, which refer to nothing") {
         R"(pods "p" is forbidden: node "a" can not create pods that reference configmaps)");
   CHECK(create(pod_json("a", R"(,"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}])", mirror)) ==
         R"(pods "p" is forbidden: node "a" can not create pods that reference persistentvolumeclaims)");
+  const std::string cannot = R"(pods "p" is forbidden: node "a" can not create pods that reference )";
+  for (const char* driver : {"cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"}) {
+    CAPTURE(driver);
+    CHECK(
+        create(pod_json("a", R"(,"volumes":[{"name":"v",")" + std::string(driver) + R"(":{"secretRef":{"name":"s"}}}])",
+                        mirror)) == cannot + "secrets");
+  }
+  CHECK(create(pod_json("a", R"(,"volumes":[{"name":"v","azureFile":{"secretName":"s"}}])", mirror)) ==
+        cannot + "secrets");
+  CHECK(create(pod_json("a", R"(,"volumes":[{"name":"v","csi":{"nodePublishSecretRef":{"name":"s"}}}])", mirror)) ==
+        cannot + "secrets");
+  CHECK(create(pod_json("a", R"(,"ephemeralContainers":[{"envFrom":[{"secretRef":{"name":"s"}}]}])", mirror)) ==
+        cannot + "secrets");
+  CHECK(create(pod_json("a", R"(,"volumes":[{"name":"v","ephemeral":{"volumeClaimTemplate":{}}}])", mirror)) ==
+        cannot + "persistentvolumeclaims");
+  CHECK(create(pod_json("a", R"(,"resourceClaims":[{"name":"r","resourceClaimName":"c"}])", mirror)) ==
+        cannot + "resourceclaims");
+  // What names no object is as good as ever.
+  CHECK(
+      create(pod_json("a", R"(,"volumes":[{"name":"v","hostPath":{"path":"/x"}},{"name":"w","emptyDir":{}}])", mirror))
+          .empty());
   std::string owner =
       R"(,"ownerReferences":[{"apiVersion":"v1","kind":"Node","name":"b","uid":"u","controller":true}])";
   CHECK(create(pod_json("a", "", mirror + owner)) ==

@@ -53,6 +53,43 @@ TEST_CASE("objects are related to a node through its pods") {
         "no relationship found between node 'n1' and this object");
 }
 
+TEST_CASE("a mirror pod, which a node makes itself, relates it to nothing but the pod") {
+  auto cluster_with = [](const std::string& annotations) {
+    fake_cluster cluster;
+    cluster.put(
+        R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"m","namespace":"ns","annotations":{)" + annotations +
+        R"(}},"spec":{"nodeName":"n1","serviceAccountName":"sa","volumes":[)"
+        R"({"name":"a","rbd":{"secretRef":{"name":"rbd"}}},{"name":"b","iscsi":{"secretRef":{"name":"iscsi"}}},)"
+        R"({"name":"c","cephfs":{"secretRef":{"name":"cephfs"}}},{"name":"d","cinder":{"secretRef":{"name":"cinder"}}},)"
+        R"({"name":"e","azureFile":{"secretName":"azure"}},{"name":"f","configMap":{"name":"map"}},)"
+        R"({"name":"g","csi":{"driver":"x","nodePublishSecretRef":{"name":"csi"}}},)"
+        R"({"name":"h","ephemeral":{}},{"name":"i","persistentVolumeClaim":{"claimName":"claim"}}],)"
+        R"("resourceClaims":[{"name":"r","resourceClaimName":"device"}]}})");
+    return cluster;
+  };
+  const std::vector<attributes> reads = {
+      ask("get", "", "secrets", "ns", "rbd"),
+      ask("get", "", "secrets", "ns", "iscsi"),
+      ask("get", "", "secrets", "ns", "cephfs"),
+      ask("get", "", "secrets", "ns", "cinder"),
+      ask("get", "", "secrets", "ns", "azure"),
+      ask("get", "", "secrets", "ns", "csi"),
+      ask("get", "", "configmaps", "ns", "map"),
+      ask("get", "", "persistentvolumeclaims", "ns", "m-h"),
+      ask("get", "", "persistentvolumeclaims", "ns", "claim"),
+      ask("get", "resource.k8s.io", "resourceclaims", "ns", "device"),
+      ask("create", "", "serviceaccounts", "ns", "sa", "token"),
+  };
+  auto others = cluster_with("");
+  auto mirror = cluster_with(R"("kubernetes.io/config.mirror":"x")");
+  for (const auto& what : reads) {
+    CAPTURE(what.name);
+    CHECK(authorizer(others).decide(*kubelet("n1"), what).allowed);
+    CHECK_FALSE(authorizer(mirror).decide(*kubelet("n1"), what).allowed);
+  }
+  CHECK(authorizer(mirror).decide(*kubelet("n1"), ask("get", "", "pods", "ns", "m")).allowed);
+}
+
 TEST_CASE("nodes, leases, pods and status") {
   fake_cluster cluster;
   authorizer judge(cluster);

@@ -36,6 +36,18 @@ TEST_CASE("a kubelet's request is approved for whoever may, then signed") {
   CHECK(permission_of(verdict::approve_other) == "nodeclient");
 }
 
+TEST_CASE("a bootstrap token is for names that no Node has yet") {
+  auto facts = of_a_node();
+  CHECK(node_asked_for(facts) == "a");
+  CHECK(needs_new_name(judge(facts), facts));
+  facts.username = "system:node:a";  // renews its own
+  CHECK(!needs_new_name(judge(facts), facts));
+  facts.username = "system:serviceaccount:kube-system:approver";
+  CHECK(!needs_new_name(judge(facts), facts));
+  facts.asked.common_name = "jane";
+  CHECK(node_asked_for(facts).empty());
+}
+
 TEST_CASE("what is not quite a kubelet's is left alone, approved or not") {
   for (bool approved : {false, true}) {
     auto nothing = [&](auto change) {

@@ -66,3 +66,23 @@ TEST_CASE("an authority is pinned by the hash of its key") {
   CHECK(*hash != *pki::public_key_hash(other->certificate));
   CHECK(!pki::public_key_hash("nonsense"));
 }
+
+TEST_CASE("of what an unproven server sends, the pinned certificate is kept and nothing else is taken") {
+  auto authority = pki::make_authority("kubernetes", csr_time);
+  auto evil = pki::make_authority("kubernetes", csr_time);
+  REQUIRE((authority && evil));
+  const auto& good = authority->certificate;
+  auto hash = *pki::public_key_hash(good);
+  auto kept = pki::pinned_certificate("# a comment\n" + good + "trailing text\n", hash);
+  REQUIRE(kept);
+  CHECK(*kept == good);
+  // The first block is the pinned one, and the server's own authority follows.
+  for (const auto& bundle : {good + evil->certificate, evil->certificate + good, good + good, evil->certificate,
+                             good + evil->private_key, std::string(), std::string("nonsense")}) {
+    CAPTURE(bundle);
+    auto taken = pki::pinned_certificate(bundle, hash);
+    REQUIRE(!taken);
+    CHECK(taken.error().code == 401);
+  }
+  CHECK(!pki::pinned_certificate(good, "sha256:00"));
+}
