@@ -296,6 +296,8 @@ bool local_cluster::stop() {
   auto& p = *parts_;
   if (!p.system) return true;
   bool clean = stop_supervisor(*p.system, p.root);
+  // A loop is at work a little longer than its actor, and what it holds needs the system.
+  if (clean) p.settings->threads().join();
   p.relay = {};
   p.root = nullptr;
   p.store_ref = {};

@@ -186,6 +186,8 @@ bool node_process::stop() {
   auto& p = *parts_;
   if (!p.system) return true;
   bool clean = stop_supervisor(*p.system, p.root);
+  // A loop is at work a little longer than its actor, and what it holds needs the system.
+  if (clean) p.settings->threads().join();
   p.root = nullptr;
   p.servers.clear();
   p.host->clean_up();

@@ -224,6 +224,7 @@ fixture::~fixture() {
   for (auto& one : nodes_) runtime::stop_supervisor(*system_, one);
   nodes_.clear();
   runtime::stop_supervisor(*system_, root_);
+  config_.threads().join();  // loops work a little longer than their actors, and need the system
   root_ = nullptr;
   api_ = nullptr;
   std::lock_guard guard(kubelets_->mutex);
