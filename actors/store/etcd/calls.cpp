@@ -171,7 +171,9 @@ void on_answered(state& s, answered& e, effects& out) {
     c.denied = std::move(std::get<txn_reply>(e.reply));
     return ask_settling(s, e.id, out);
   }
-  if (e.what == fault::none || e.what == fault::refused) {
+  // The beginning has nobody to tell of a refusal (no leader, rights not given yet): the next member, and again.
+  const bool over = e.what == fault::none || (e.what == fault::refused && !endless(c));
+  if (over) {
     const auto done = std::move(c);
     s.calls.erase(found);
     s.told_ms = 0;

@@ -44,6 +44,7 @@ struct world {
       if (auto* r = std::get_if<core::send_watch_events>(&one)) events.push_back(r->events);
       if (auto* r = std::get_if<core::advance_progress>(&one)) progress.push_back(*r);
       if (std::holds_alternative<give_up>(one)) gave_up = true;
+      if (std::holds_alternative<core::report>(one)) ++reports;
     }
   }
   void tick(std::uint64_t ms) { feed(core::clock_ticked{s.now_ms + ms}); }
@@ -92,6 +93,7 @@ struct world {
   std::vector<watch_events> events;
   std::vector<core::advance_progress> progress;
   bool gave_up = false;
+  int reports = 0;
   std::uint64_t last_id = 100;
 };
 
@@ -115,6 +117,21 @@ TEST_CASE("etcd: it begins with a quorum read, on any member that answers, howev
   }
   CHECK(w.calls.size() > 50);
   CHECK(w.watches.empty());
+  w.begin(40);
+  REQUIRE(w.watches.size() == 1);
+  CHECK(w.watches[0].start_revision == 41);
+}
+
+TEST_CASE("etcd: a refusal does not end the beginning") {
+  world w;
+  for (int i = 0; i < 7; ++i) {
+    const auto before = w.calls.size();
+    w.feed(answered{w.calls.back().id, fault::refused, "etcdserver: no leader", {}});
+    w.tick(1'000);
+    REQUIRE(w.calls.size() > before);
+    CHECK(w.calls.back().endpoint == static_cast<std::uint32_t>(i + 1) % 3);
+  }
+  CHECK(w.reports > 0);
   w.begin(40);
   REQUIRE(w.watches.size() == 1);
   CHECK(w.watches[0].start_revision == 41);
