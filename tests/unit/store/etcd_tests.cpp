@@ -347,6 +347,22 @@ TEST_CASE("etcd: a change that another one made with the same bytes is not taken
   CHECK(w.calls.back().id == sent.id);
 }
 
+TEST_CASE("etcd: an applied transaction is found behind later changes with the same bytes") {
+  world w;
+  w.begin(10);
+  txn t;
+  t.id = 7;
+  t.compares.push_back({"/a/x", 9});
+  t.ops.push_back({op_kind::put, "/a/x", bytes("same"), 0});
+  w.feed(core::txn_requested{1, t});
+  w.fail(w.calls.back(), fault::unclear);
+  w.tell_newest(w.calls.back(), 13);
+  w.come({put_event("/a/x", "same", 11, 9), put_event("/a/x", "other", 12, 11), put_event("/a/x", "same", 13, 12)});
+  REQUIRE(w.txns.size() == 1);
+  CHECK(w.txns[0].succeeded);
+  CHECK(w.txns[0].revision == 11);
+}
+
 TEST_CASE("etcd: what cannot be found out is said to be unknown") {
   world w;
   w.begin(10);
