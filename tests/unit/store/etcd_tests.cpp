@@ -267,6 +267,39 @@ TEST_CASE("etcd: a watch that stays behind quorum reads, or does not open, is op
   CHECK(w.acks.size() == 1);
 }
 
+TEST_CASE("etcd: a watch that makes progress is not opened again, however far behind it is") {
+  world w;
+  w.begin(10);
+  w.sync(1);
+  w.tell_newest(w.calls.back(), 1'000);
+  for (std::uint64_t revision = 11; revision < 21; ++revision) {
+    w.tick(900);
+    w.come({put_event("/a", "1", revision)});
+  }
+  CHECK(w.watches.size() == 1);
+  CHECK(w.acks.empty());
+}
+
+TEST_CASE("etcd: a member has more and more time for the first events, counted from when the watch is open") {
+  world w;
+  w.begin(10);
+  w.sync(1);
+  w.tell_newest(w.calls.back(), 1'000);
+  for (const std::uint64_t patience : {1'000, 2'000, 4'000}) {
+    const auto before = w.watches.size();
+    w.tick(patience - 100);
+    CHECK(w.watches.size() == before);
+    w.tick(100);
+    REQUIRE(w.watches.size() == before + 1);
+    w.tick(900);  // it takes its time to open
+    w.feed(watch_opened{w.watches.back().serial});
+  }
+  w.come({put_event("/a", "1", 11)});
+  const auto before = w.watches.size();
+  w.tick(1'000);
+  CHECK(w.watches.size() == before + 1);
+}
+
 TEST_CASE("etcd: a transaction whose member died is told as done when its event came") {
   world w;
   w.begin(10);
