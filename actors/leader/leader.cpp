@@ -64,6 +64,7 @@ runtime::session_options session_of(const options& how) {
 
 /// What outlives an elector: its next incarnation begins where the one before ended. Their lives do not overlap.
 struct left_behind {
+  caf::actor_addr work;  // the children's supervisor, if it has not ended
   bool gave_up = false;  // the children kept failing: others are to have a try
 };
 
@@ -95,8 +96,15 @@ class elector final : public runtime::component<api::client_actor> {
   }
 
  private:
+  /// The children of the incarnation before may still be ending: ours must not run beside them.
   void take_over() {
     if (std::exchange(left_->gave_up, false)) state_.due_ms = steady_now_us() / 1000 + 2 * state_.config.retry_ms;
+    auto old = caf::actor_cast<caf::strong_actor_ptr>(left_->work);
+    if (!old) return;
+    work_ = caf::actor_cast<runtime::local_supervisor>(old);
+    inherited_ = true;
+    monitor(work_);
+    runtime::request_stop(work_);
   }
 
   void on_timer(std::uint64_t) override { tick(); }
@@ -132,6 +140,7 @@ class elector final : public runtime::component<api::client_actor> {
     log(runtime::log_level::info, "leader.elected", "lease=" + how_.lease + " identity=" + how_.identity);
     if (work_) return;  // still ending since we stepped down: begun anew when it has
     work_ = runtime::spawn_supervisor(system(), "leading", children_);
+    left_->work = work_->address();
     monitor(work_);
   }
   void perform(step_down&) {
@@ -142,9 +151,11 @@ class elector final : public runtime::component<api::client_actor> {
   void on_down(const caf::down_msg& down) {
     if (!work_ || down.source != work_->address()) return;
     work_ = nullptr;
+    left_->work = nullptr;
+    const bool inherited = std::exchange(inherited_, false);
     if (ending_) return give_back();
     if (!state_.leads) return;
-    const bool gave_up = down.reason && down.reason != caf::exit_reason::user_shutdown;
+    const bool gave_up = !inherited && down.reason && down.reason != caf::exit_reason::user_shutdown;
     if (gave_up) return fail(down.reason);
     perform_lead();
   }
@@ -180,6 +191,7 @@ class elector final : public runtime::component<api::client_actor> {
   std::shared_ptr<left_behind> left_;
   state state_;
   runtime::local_supervisor work_;
+  bool inherited_ = false;      // `work_` is that of the incarnation before, and ends
   caf::strong_actor_ptr kept_;  // CAF ends actors that nobody refers to
   bool ending_ = false;
   caf::error why_;

@@ -1,4 +1,5 @@
-// The elector over a scripted api_server that keeps one Lease: when it gives the Lease back, and when it goes.
+// The elector over a scripted api_server that keeps one Lease: when it gives the Lease back, and that its children
+// never run twice.
 #include "actors/leader/leader.hpp"
 
 #include <doctest/doctest.h>
@@ -69,6 +70,28 @@ struct candidate {
   std::string ended;
 };
 
+/// Takes its time to end, and tells when two of its kind live at once.
+struct lives {
+  int now = 0, most = 0, all = 0;
+};
+class slow_to_end final : public component<worker_actor> {
+ public:
+  slow_to_end(caf::actor_config& settings, std::shared_ptr<lives> book)
+      : component(settings, "work"), book_(std::move(book)) {
+    book_->most = std::max(book_->most, ++book_->now);
+    ++book_->all;
+    set_exit_handler([this](const caf::exit_msg&) { start_timer(std::chrono::seconds(3), 0); });
+  }
+  behavior_type make_behavior() override {
+    return {[](const ping&) {}};
+  }
+  void on_exit() override { --book_->now; }
+
+ private:
+  void on_timer(std::uint64_t) override { quit(caf::exit_reason::user_shutdown); }
+  std::shared_ptr<lives> book_;
+};
+
 }  // namespace
 
 TEST_CASE("a leader whose work keeps failing gives the Lease back, waits, and in the end goes") {
@@ -85,6 +108,28 @@ TEST_CASE("a leader whose work keeps failing gives the Lease back, waits, and in
   REQUIRE(c.world.run_until([&] { return !c.ended.empty(); }, 2min));
   CHECK(c.ended.find("work failed again and again, at last with: cannot work") != std::string::npos);
   CHECK(c.lease.holders == std::vector<std::string>{"me", "", "me", "", "me", ""});
+}
+
+TEST_CASE("after a crash of the elector its work begins when that of the one before has ended") {
+  auto book = std::make_shared<lives>();
+  child_spec work;
+  work.name = "work";
+  work.start = [book](caf::actor_system& system) {
+    return caf::actor_cast<caf::strong_actor_ptr>(system.spawn<slow_to_end>(book));
+  };
+  candidate c({work});
+  REQUIRE(c.world.run_until([&] { return book->all == 1; }, 5s));
+  c.world.run_for(5s);
+  REQUIRE(c.world.crash("root/planner"));
+  c.world.run_for(2s);
+  CHECK(book->all == 1);
+  CHECK(book->now == 1);
+  REQUIRE(c.world.run_until([&] { return book->all == 2; }, 10s));
+  CHECK(book->most == 1);
+  CHECK(c.lease.holders == std::vector<std::string>{"me"});
+  c.world.run_for(30s);
+  CHECK(book->all == 2);
+  CHECK(c.ended.empty());
 }
 
 }  // namespace leader_actor_tests
