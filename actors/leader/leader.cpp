@@ -2,7 +2,7 @@
 #include "actors/leader/leader.hpp"
 
 #include <chrono>
-#include <stdexcept>
+#include <memory>
 #include <utility>
 
 #include "actors/leader/core.hpp"
@@ -62,13 +62,21 @@ runtime::session_options session_of(const options& how) {
   return out;
 }
 
+/// What outlives an elector: its next incarnation begins where the one before ended. Their lives do not overlap.
+struct left_behind {
+  caf::actor_addr work;  // the children's supervisor, if it has not ended
+  bool gave_up = false;  // the children kept failing: others are to have a try
+};
+
 class elector final : public runtime::component<api::client_actor> {
  public:
-  elector(caf::actor_config& config, std::string name, options how, std::vector<runtime::child_spec> children)
+  elector(caf::actor_config& config, std::string name, options how, std::vector<runtime::child_spec> children,
+          std::shared_ptr<left_behind> before)
       : component(config, std::move(name)),
         how_(std::move(how)),
         children_(std::move(children)),
         session_(*this, how_.server, session_of(how_)),
+        left_(std::move(before)),
         state_(settings_of(how_)) {
     set_down_handler([this](caf::down_msg& down) { on_down(down); });
     set_exit_handler([this](caf::exit_msg& order) { on_order_to_end(std::move(order.reason)); });
@@ -76,6 +84,7 @@ class elector final : public runtime::component<api::client_actor> {
 
   behavior_type make_behavior() override {
     kept_ = caf::strong_actor_ptr{ctrl()};
+    take_over();
     tick();
     return {[this](const api::response& m) { session_.handle(m); },
             [this](const api::watch_delivery& m) { session_.handle(m); }};
@@ -87,6 +96,17 @@ class elector final : public runtime::component<api::client_actor> {
   }
 
  private:
+  /// The children of the incarnation before may still be ending: ours must not run beside them.
+  void take_over() {
+    if (std::exchange(left_->gave_up, false)) state_.due_ms = steady_now_us() / 1000 + 2 * state_.config.retry_ms;
+    auto old = caf::actor_cast<caf::strong_actor_ptr>(left_->work);
+    if (!old) return;
+    work_ = caf::actor_cast<runtime::local_supervisor>(old);
+    inherited_ = true;
+    monitor(work_);
+    runtime::request_stop(work_);
+  }
+
   void on_timer(std::uint64_t) override { tick(); }
   void tick() {
     start_timer(tick_interval, 0);
@@ -120,6 +140,7 @@ class elector final : public runtime::component<api::client_actor> {
     log(runtime::log_level::info, "leader.elected", "lease=" + how_.lease + " identity=" + how_.identity);
     if (work_) return;  // still ending since we stepped down: begun anew when it has
     work_ = runtime::spawn_supervisor(system(), "leading", children_);
+    left_->work = work_->address();
     monitor(work_);
   }
   void perform(step_down&) {
@@ -130,12 +151,19 @@ class elector final : public runtime::component<api::client_actor> {
   void on_down(const caf::down_msg& down) {
     if (!work_ || down.source != work_->address()) return;
     work_ = nullptr;
+    left_->work = nullptr;
+    const bool inherited = std::exchange(inherited_, false);
     if (ending_) return give_back();
     if (!state_.leads) return;
-    const auto why = runtime::why_ended(down.reason);
-    const bool gave_up = down.reason && down.reason != caf::exit_reason::user_shutdown;
-    if (gave_up) throw std::runtime_error(why);
+    const bool gave_up = !inherited && down.reason && down.reason != caf::exit_reason::user_shutdown;
+    if (gave_up) return fail(down.reason);
     perform_lead();
+  }
+  /// Our supervisor counts how often: in the end this process goes. Meanwhile another one may do better.
+  void fail(const caf::error& reason) {
+    ending_ = left_->gave_up = true;
+    why_ = caf::make_error(caf::sec::runtime_error, runtime::why_ended(reason));
+    give_back();
   }
   void perform_lead() {
     lead again;
@@ -160,8 +188,10 @@ class elector final : public runtime::component<api::client_actor> {
   options how_;
   std::vector<runtime::child_spec> children_;
   runtime::api_session session_;
+  std::shared_ptr<left_behind> left_;
   state state_;
   runtime::local_supervisor work_;
+  bool inherited_ = false;      // `work_` is that of the incarnation before, and ends
   caf::strong_actor_ptr kept_;  // CAF ends actors that nobody refers to
   bool ending_ = false;
   caf::error why_;
@@ -172,9 +202,12 @@ class elector final : public runtime::component<api::client_actor> {
 runtime::child_spec child(std::string name, options how, std::vector<runtime::child_spec> children) {
   runtime::child_spec spec;
   spec.name = name;
-  spec.start = [name, how = std::move(how), children = std::move(children)](caf::actor_system& system) {
-    return caf::actor_cast<caf::strong_actor_ptr>(system.spawn<elector>(name, how, children));
+  auto left = std::make_shared<left_behind>();
+  spec.start = [name, how = std::move(how), children = std::move(children), left](caf::actor_system& system) {
+    return caf::actor_cast<caf::strong_actor_ptr>(system.spawn<elector>(name, how, children, left));
   };
+  // It ends only after its children have ended often, like a supervisor.
+  spec.limit = runtime::supervisor_child({}, {}).limit;
   spec.stop_timeout = std::chrono::milliseconds(0);
   return spec;
 }

@@ -23,6 +23,8 @@ using namespace log;
 constexpr char magic[8] = {'T', 'R', 'P', 'S', 'N', 'A', 'P', '1'};
 constexpr std::size_t header_size = 24;
 constexpr std::size_t flush_bytes = 1 << 20;
+// Revisions are int64 to clients; half of that leaves the store as much again to count on.
+constexpr std::uint64_t last_restored_revision = std::uint64_t{1} << 62;
 constexpr std::size_t restore_batch = 512;  // records of one commit
 
 std::string header_of(std::uint64_t revision) {
@@ -242,6 +244,11 @@ result<snapshot_summary> restore_snapshot(const std::string& path, const std::st
                                           std::uint64_t salt) {
   auto checked = check_snapshot(path);
   if (!checked) return checked;
+  if (bump > last_restored_revision || checked->revision > last_restored_revision - bump) {
+    return store_error("store: revision " + std::to_string(checked->revision) + " cannot jump by " +
+                       std::to_string(bump) + ": the store would begin beyond revision " +
+                       std::to_string(last_restored_revision));
+  }
   if (auto s = make_directories(data_dir); !s.ok()) return s;
   auto lock = lock_directory(data_dir);
   if (!lock) return lock.error();

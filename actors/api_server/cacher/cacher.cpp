@@ -36,6 +36,7 @@ cacher_shell::behavior_type cacher_shell::make_behavior() {
 }
 
 bool cacher_shell::cleanup(caf::error&& why, caf::execution_unit* where) {
+  slot().watched.store(false);
   // Clients resume elsewhere; what was not handled yet goes to the next incarnation.
   send_all(core_.close_all({}));
   requeue_unhandled(*this, options_.self.any());
@@ -44,7 +45,7 @@ bool cacher_shell::cleanup(caf::error&& why, caf::execution_unit* where) {
 }
 
 void cacher_shell::on_store(const supervision::ref_changed& change) {
-  if (!change.up) return;
+  if (!change.up) return slot().watched.store(false);
   bool same = store_incarnation_ == 0 || store_incarnation_ == change.incarnation;
   store_incarnation_ = change.incarnation;
   if (same) return;
@@ -54,6 +55,7 @@ void cacher_shell::on_store(const supervision::ref_changed& change) {
 void cacher_shell::list() {
   ++round_;
   watching_ = false;
+  slot().watched.store(false);
   listed_.clear();
   list_revision_ = 0;
   list_page(std::string(storage_prefix(options_.resource)));
@@ -94,6 +96,7 @@ void cacher_shell::on_page(const store::range_reply& page) {
 void cacher_shell::watch_store() {
   ++round_;
   watching_ = true;
+  slot().watched.store(false);
   store::watch order;
   order.id = round_;
   order.key = storage_prefix(options_.resource);
@@ -105,9 +108,12 @@ void cacher_shell::watch_store() {
 void cacher_shell::on_started(const store::watch_started& started) {
   if (started.id != round_ || !watching_) return;
   if (!started.error.ok()) return list();
+  // The snapshot first: the new progress tells only of changes after the list, which the snapshot before may lack.
+  slot().current.store(core_.publish());
   if (started.shared) slot().progress.store(started.shared);
-  publish();
+  slot().watched.store(true);
   slot().synced.store(true);
+  answer_waiters();
   auto early = std::move(early_);
   early_.clear();
   for (auto& m : early) on_open(m);
@@ -160,7 +166,8 @@ void cacher_shell::answer_waiters() {
 
 void cacher_shell::on_wait(const cacher::wait_for& wanted) {
   auto who = current_sender();
-  if (slot().synced.load() && core_.revision() >= wanted.revision) {
+  // What has been listed is published when the watch has begun.
+  if (slot().watched.load() && core_.revision() >= wanted.revision) {
     send_to(who, cacher::reached{wanted.id, core_.revision()});
     return;
   }

@@ -36,4 +36,12 @@ read_point object_slots::now(std::uint16_t resource) const {
   return point;
 }
 
+bool object_slots::knows(std::uint16_t resource, std::uint64_t revision) const {
+  if (revision == 0) return true;
+  auto& s = slot(resource);
+  if (!s.watched.load()) return false;
+  auto progress = s.progress.load();
+  return progress && progress->revision.load() >= revision;
+}
+
 }  // namespace troupe::api

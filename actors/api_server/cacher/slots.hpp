@@ -21,6 +21,9 @@ struct resource_slot {
   /// store, when `progress` belongs to the store before.
   std::atomic<std::uint64_t> written{0};
   std::atomic<bool> synced{false};
+  /// `progress` is that of a watch that the store feeds. Where it is false, `progress` stands still: what it says is
+  /// true of the past, but the store may know more.
+  std::atomic<bool> watched{false};
 
   /// Raises `written`.
   void note_write(std::uint64_t revision) {
@@ -54,6 +57,8 @@ class object_slots final : public cluster_view {
   /// Where the store stands at this moment. Order matters: the store raises range_revision before revision, so a
   /// snapshot that has the range_revision read last has every change up to the revision read first.
   read_point now(std::uint16_t resource) const;
+  /// Whether now() covers everything of the resource up to this revision of the store, as a `sync` told it. 0: always.
+  bool knows(std::uint16_t resource, std::uint64_t revision) const;
 
  private:
   std::vector<std::unique_ptr<resource_slot>> slots_;

@@ -78,16 +78,19 @@ class control_call final : public pending_call {
 };
 
 /// co_await gives the status: ok once the resource's snapshot has the revision, 504 when it took too long. With
-/// `settles` the revision is found out first: that of the store at the time of the call, whoever writes to it.
+/// `settles` the revision is found out first: that of the store at the time of the call, whoever writes to it. With
+/// `as_of` the revision rises to that of the resource's newest change up to there, once that is known.
 class freshness_call final : public pending_call {
  public:
-  freshness_call(request_host& host, std::uint16_t resource, std::uint64_t revision, bool settles = false);
+  freshness_call(request_host& host, std::uint16_t resource, std::uint64_t revision, bool settles = false,
+                 std::uint64_t as_of = 0);
   /// Whether the snapshot has the revision.
-  bool reached() const;
+  bool reached();
   status await_resume() { return std::move(outcome); }
   std::uint16_t resource;
   std::uint64_t revision;
-  bool settles;  // the store has not told yet where it stands
+  bool settles;         // the store has not told yet where it stands
+  std::uint64_t as_of;  // where it stood; 0: nothing is to be found out
   status outcome;
 };
 
@@ -136,6 +139,10 @@ class request_host {
   /// acknowledged.
   freshness_call fresh(std::uint16_t resource) {
     return {*this, resource, slots().now(resource).needed, slots().shared_store};
+  }
+  /// Everything up to this revision of the store, as a `sync` told it.
+  freshness_call settled(std::uint16_t resource, std::uint64_t revision) {
+    return {*this, resource, 0, false, revision};
   }
   freshness_call at_least(std::uint16_t resource, std::uint64_t revision) { return {*this, resource, revision}; }
 

@@ -26,10 +26,7 @@ worker::behavior_type worker::make_behavior() {
           [this](const store::txn_reply& m) { on_reply<transaction_call>(m); },
           [this](const store::range_reply& m) { on_reply<read_call>(m); },
           [this](const store::ack& m) { on_ack(m); },
-          [this](const cacher::reached& m) {
-            auto found = pending_.find(m.id);
-            if (found != pending_.end()) go_on(*found->second);
-          },
+          [this](const cacher::reached& m) { on_reached(m); },
           [this](const timer_due&) { on_sweep(); }};
 }
 
@@ -215,9 +212,19 @@ void worker::on_ack(const store::ack& reply) {
   auto& wanted = static_cast<freshness_call&>(*found->second);
   wanted.settles = false;
   wanted.outcome = reply.error;
-  wanted.revision = std::max(wanted.revision, slots().now(wanted.resource).needed);
+  wanted.as_of = reply.revision;
   if (!reply.error.ok() || wanted.reached()) return go_on(wanted);
   send_order(wanted);
+}
+
+void worker::on_reached(const cacher::reached& reply) {
+  auto found = pending_.find(reply.id);
+  if (found == pending_.end()) return;
+  auto& wanted = static_cast<freshness_call&>(*found->second);
+  const auto asked = wanted.revision;
+  if (wanted.reached()) return go_on(wanted);
+  // It is known only now how much is needed. Else the cacher has not heard yet that its store is gone: see on_sweep.
+  if (wanted.revision > asked) send_order(wanted);
 }
 
 void worker::arm_sweep() {
@@ -247,7 +254,7 @@ void worker::on_sweep() {
       auto& wanted = static_cast<freshness_call&>(call);
       bool there = !wanted.settles && wanted.reached();
       if (!there && !late) continue;
-      if (wanted.settles) {
+      if (wanted.settles || wanted.as_of != 0) {
         wanted.outcome = make_status(reason::server_timeout, "the store did not answer in time");
       } else if (!there) {
         auto& slot = slots().slot(wanted.resource);

@@ -58,6 +58,7 @@ class worker final : public runtime::component<worker_actor>, private request_ho
   template <class Call, class Reply>
   void on_reply(const Reply& reply);
   void on_ack(const store::ack& reply);
+  void on_reached(const cacher::reached& reply);
   void on_sweep();
   void go_on(pending_call& call);
   void finish(frame& f);

@@ -97,7 +97,14 @@ snapshot_ptr request_view::objects(std::uint16_t resource) const {
 std::vector<std::uint16_t> request_view::behind() const {
   std::vector<std::uint16_t> out;
   for (auto& [resource, revision] : seen_)
-    if (revision < slots_.now(resource).needed) out.push_back(resource);
+    if (revision < std::max(slots_.now(resource).needed, slots_.objects(resource)->revision())) out.push_back(resource);
+  return out;
+}
+
+std::vector<std::uint16_t> request_view::resources() const {
+  std::vector<std::uint16_t> out;
+  out.reserve(seen_.size());
+  for (const auto& [resource, revision] : seen_) out.push_back(resource);
   return out;
 }
 
@@ -116,6 +123,12 @@ task<result<bool>> refresh(request_host& host, const request_view& view) {
     auto asking = host.control(store::sync{});
     store::ack settled = co_await asking;
     if (!settled.error.ok()) co_return store_failure(settled.error);
+    auto seen = view.resources();
+    for (auto resource : seen) {
+      auto knowing = host.settled(resource, settled.revision);
+      status outcome = co_await knowing;
+      if (!outcome.ok()) co_return outcome;
+    }
   }
   auto behind = view.behind();
   for (auto resource : behind) {

@@ -20,8 +20,10 @@ class request_view final : public cluster_view {
  public:
   explicit request_view(const object_slots& slots) : slots_(slots) {}
   snapshot_ptr objects(std::uint16_t resource) const override;
-  /// Resources looked at whose newest snapshot is behind the store.
+  /// Resources looked at of which there is more by now, in the store or in a snapshot.
   std::vector<std::uint16_t> behind() const;
+  /// Resources looked at.
+  std::vector<std::uint16_t> resources() const;
 
  private:
   const object_slots& slots_;

@@ -97,6 +97,14 @@ bool denies_after_doubt(const pending_call& c, const answered& e) {
   return e.what == fault::none && c.unclear && reply != nullptr && !reply->succeeded;
 }
 
+/// When a transaction with this condition has an event of its own, its condition held just before: that of another
+/// writer with the same bytes does not.
+bool condition_held(const pending_call& c, const store::event& e) {
+  for (const auto& one : std::get<txn>(c.what).compares)
+    if (one.key == e.current.key) return one.mod_revision == e.previous.mod_revision;
+  return true;
+}
+
 /// The change that the transaction's first operation makes, among the events since its first attempt.
 const store::event* own_event(const state& s, const pending_call& c) {
   const auto& ops = std::get<txn>(c.what).ops;
@@ -105,18 +113,11 @@ const store::event* own_event(const state& s, const pending_call& c) {
   for (auto e = s.window.rbegin(); e != s.window.rend() && e->current.mod_revision > c.since; ++e) {
     if (e->kind != first.kind || e->current.key != first.key) continue;
     if (first.kind == op_kind::put && !(e->current.value == first.value)) continue;
+    if (!condition_held(c, *e)) continue;
     // Of an unconditional erase nobody can tell whose it was; that the key is gone is all it wanted.
     return &*e;
   }
   return nullptr;
-}
-
-/// When a transaction with this condition has an event of its own, its condition held just before: that of another
-/// writer with the same bytes does not.
-bool condition_held(const pending_call& c, const store::event& e) {
-  for (const auto& one : std::get<txn>(c.what).compares)
-    if (one.key == e.current.key) return one.mod_revision == e.previous.mod_revision;
-  return true;
 }
 
 void end_settled(state& s, std::map<std::uint64_t, pending_call>::iterator which, txn_reply reply, effects& out) {
@@ -171,7 +172,9 @@ void on_answered(state& s, answered& e, effects& out) {
     c.denied = std::move(std::get<txn_reply>(e.reply));
     return ask_settling(s, e.id, out);
   }
-  if (e.what == fault::none || e.what == fault::refused) {
+  // The beginning has nobody to tell of a refusal (no leader, rights not given yet): the next member, and again.
+  const bool over = e.what == fault::none || (e.what == fault::refused && !endless(c));
+  if (over) {
     const auto done = std::move(c);
     s.calls.erase(found);
     s.told_ms = 0;
@@ -197,7 +200,7 @@ void settle_txn(state& s, std::uint64_t call_id, effects& out) {
   if (found == s.calls.end()) return;
   auto& c = found->second;
   const auto* own = own_event(s, c);
-  if (own != nullptr && condition_held(c, *own)) {
+  if (own != nullptr) {
     txn_reply reply;
     reply.succeeded = true;
     reply.revision = own->current.mod_revision;

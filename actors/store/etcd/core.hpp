@@ -37,7 +37,7 @@ struct settings {
   std::uint64_t attempt_ms = 3'000;   // one call to one member
   std::uint64_t request_ms = 20'000;  // a request, over all its attempts
   std::uint64_t sync_ms = 10'000;     // the quorum read of a sync
-  std::uint64_t settle_ms = 1'000;    // the watch is this far behind a quorum read: it is opened elsewhere
+  std::uint64_t settle_ms = 1'000;    // the watch, behind a quorum read, is silent: it is opened elsewhere
 };
 
 /// A linearizable read of nothing: its answer is an ack with the newest revision.
@@ -129,6 +129,8 @@ struct watch_state {
   std::uint32_t endpoint = 0;
   bool opened = false;
   std::uint64_t opened_ms = 0;  // when it was asked for
+  std::uint64_t moved_ms = 0;   // when it was asked for, opened or last told something
+  std::uint32_t stuck = 0;      // how often in a row it was opened elsewhere for telling nothing
   std::uint64_t due_ms = 0;     // when to open it again; 0: it is open
   std::uint32_t failures = 0;   // since it last worked
 };

@@ -12,7 +12,7 @@ constexpr std::uint64_t opening_ms = 3'000;  // a member that does not open the 
 void open(state& s, effects& out) {
   s.watch.opened = false;
   s.watch.due_ms = 0;
-  s.watch.opened_ms = s.now_ms;
+  s.watch.opened_ms = s.watch.moved_ms = s.now_ms;
   out.push_back(open_watch{++s.watch.serial, s.watch.endpoint, s.position + 1});
 }
 
@@ -105,11 +105,14 @@ void on_watch(state& s, core::watch_requested& e, effects& out) {
 void on_opened(state& s, const watch_opened& e) {
   if (e.serial != s.watch.serial) return;
   s.watch.opened = true;
+  s.watch.moved_ms = s.now_ms;
   s.watch.failures = 0;
 }
 
 void on_events(state& s, events_came& e, effects& out) {
   if (e.serial != s.watch.serial || e.events.empty()) return;
+  s.watch.moved_ms = s.now_ms;
+  s.watch.stuck = 0;
   const auto known = s.position;
   std::vector<core::watcher*> touched;
   for (auto& one : e.events) {
@@ -158,11 +161,15 @@ void drive_watch(state& s, effects& out) {
     if (s.watch.opened_ms + opening_ms <= s.now_ms) open_elsewhere(s, out);
     return;
   }
-  // A member that has lost the others is silent: the quorum read knows more than it tells.
+  // A member that has lost the others is silent: the quorum read knows more than it tells. One that has much to tell
+  // needs time for the first events, the more the oftener it is interrupted.
+  const auto patience_ms = s.config.settle_ms << std::min(s.watch.stuck, 5u);
   const bool stuck = std::any_of(s.behind.begin(), s.behind.end(), [&](const waiter& w) {
-    return std::max(w.since_ms, s.watch.opened_ms) + s.config.settle_ms <= s.now_ms;
+    return std::max(w.since_ms, s.watch.moved_ms) + patience_ms <= s.now_ms;
   });
-  if (stuck) open_elsewhere(s, out);
+  if (!stuck) return;
+  ++s.watch.stuck;
+  open_elsewhere(s, out);
 }
 
 }  // namespace troupe::store::etcd

@@ -63,12 +63,14 @@ inline std::string body_of(const api::response& r) {
 /// A running cluster without nodes.
 class cluster {
  public:
-  explicit cluster(std::uint64_t seed = 1) : world(seed) {
+  /// `shared_store`: as if others wrote to the store too.
+  explicit cluster(std::uint64_t seed = 1, bool shared_store = false) : world(seed) {
     world.setup().allow_crash = true;
     auto& system = world.system();
-    auto store_ref = runtime::stable_ref<store::store_actor>::make(system, "root/store");
+    store_ref = runtime::stable_ref<store::store_actor>::make(system, "root/store");
     api::options how;
     how.store = store_ref;
+    how.shared_store = shared_store;
     how.self = runtime::stable_ref<api_server_actor>::make(system, "root/api_server/front");
     auto made = make_api_server(system, "root/api_server", how);
     shared = made.shared;
@@ -121,6 +123,7 @@ class cluster {
 
   runtime::simulation::world world;
   std::shared_ptr<shared_state> shared;
+  runtime::stable_ref<store::store_actor> store_ref;
   runtime::stable_ref<api_server_actor> server;
   std::shared_ptr<inbox> box = std::make_shared<inbox>();
   runtime::local_supervisor root;

@@ -44,6 +44,7 @@ struct world {
       if (auto* r = std::get_if<core::send_watch_events>(&one)) events.push_back(r->events);
       if (auto* r = std::get_if<core::advance_progress>(&one)) progress.push_back(*r);
       if (std::holds_alternative<give_up>(one)) gave_up = true;
+      if (std::holds_alternative<core::report>(one)) ++reports;
     }
   }
   void tick(std::uint64_t ms) { feed(core::clock_ticked{s.now_ms + ms}); }
@@ -92,6 +93,7 @@ struct world {
   std::vector<watch_events> events;
   std::vector<core::advance_progress> progress;
   bool gave_up = false;
+  int reports = 0;
   std::uint64_t last_id = 100;
 };
 
@@ -115,6 +117,21 @@ TEST_CASE("etcd: it begins with a quorum read, on any member that answers, howev
   }
   CHECK(w.calls.size() > 50);
   CHECK(w.watches.empty());
+  w.begin(40);
+  REQUIRE(w.watches.size() == 1);
+  CHECK(w.watches[0].start_revision == 41);
+}
+
+TEST_CASE("etcd: a refusal does not end the beginning") {
+  world w;
+  for (int i = 0; i < 7; ++i) {
+    const auto before = w.calls.size();
+    w.feed(answered{w.calls.back().id, fault::refused, "etcdserver: no leader", {}});
+    w.tick(1'000);
+    REQUIRE(w.calls.size() > before);
+    CHECK(w.calls.back().endpoint == static_cast<std::uint32_t>(i + 1) % 3);
+  }
+  CHECK(w.reports > 0);
   w.begin(40);
   REQUIRE(w.watches.size() == 1);
   CHECK(w.watches[0].start_revision == 41);
@@ -250,6 +267,39 @@ TEST_CASE("etcd: a watch that stays behind quorum reads, or does not open, is op
   CHECK(w.acks.size() == 1);
 }
 
+TEST_CASE("etcd: a watch that makes progress is not opened again, however far behind it is") {
+  world w;
+  w.begin(10);
+  w.sync(1);
+  w.tell_newest(w.calls.back(), 1'000);
+  for (std::uint64_t revision = 11; revision < 21; ++revision) {
+    w.tick(900);
+    w.come({put_event("/a", "1", revision)});
+  }
+  CHECK(w.watches.size() == 1);
+  CHECK(w.acks.empty());
+}
+
+TEST_CASE("etcd: a member has more and more time for the first events, counted from when the watch is open") {
+  world w;
+  w.begin(10);
+  w.sync(1);
+  w.tell_newest(w.calls.back(), 1'000);
+  for (const std::uint64_t patience : {1'000, 2'000, 4'000}) {
+    const auto before = w.watches.size();
+    w.tick(patience - 100);
+    CHECK(w.watches.size() == before);
+    w.tick(100);
+    REQUIRE(w.watches.size() == before + 1);
+    w.tick(900);  // it takes its time to open
+    w.feed(watch_opened{w.watches.back().serial});
+  }
+  w.come({put_event("/a", "1", 11)});
+  const auto before = w.watches.size();
+  w.tick(1'000);
+  CHECK(w.watches.size() == before + 1);
+}
+
 TEST_CASE("etcd: a transaction whose member died is told as done when its event came") {
   world w;
   w.begin(10);
@@ -328,6 +378,22 @@ TEST_CASE("etcd: a change that another one made with the same bytes is not taken
   w.come({put_event("/a/x", "other", 11, 9), put_event("/a/x", "same", 12, 11)});
   CHECK(w.txns.empty());
   CHECK(w.calls.back().id == sent.id);
+}
+
+TEST_CASE("etcd: an applied transaction is found behind later changes with the same bytes") {
+  world w;
+  w.begin(10);
+  txn t;
+  t.id = 7;
+  t.compares.push_back({"/a/x", 9});
+  t.ops.push_back({op_kind::put, "/a/x", bytes("same"), 0});
+  w.feed(core::txn_requested{1, t});
+  w.fail(w.calls.back(), fault::unclear);
+  w.tell_newest(w.calls.back(), 13);
+  w.come({put_event("/a/x", "same", 11, 9), put_event("/a/x", "other", 12, 11), put_event("/a/x", "same", 13, 12)});
+  REQUIRE(w.txns.size() == 1);
+  CHECK(w.txns[0].succeeded);
+  CHECK(w.txns[0].revision == 11);
 }
 
 TEST_CASE("etcd: what cannot be found out is said to be unknown") {

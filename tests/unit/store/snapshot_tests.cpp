@@ -153,6 +153,22 @@ TEST_CASE("snapshot: every flipped byte and every cut is found, and nothing is r
   CHECK_FALSE(fs::exists(d.data() + "/store"));
 }
 
+TEST_CASE("snapshot: a jump of revisions beyond their range is refused, and nothing is made") {
+  scratch d;
+  auto to = snapshot_writer::create(d.file(), 5);
+  REQUIRE(to);
+  REQUIRE(to->finish());
+  const auto limit = std::uint64_t{1} << 62;
+  for (const auto bump : {limit - 4, limit, ~std::uint64_t{0}, ~std::uint64_t{0} - 4}) {
+    auto refused = restore_snapshot(d.file(), d.data(), bump, 5);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("cannot jump") != std::string::npos);
+    CHECK_FALSE(fs::exists(d.data()));
+  }
+  REQUIRE(restore_snapshot(d.file(), d.data(), limit - 5, 5));
+  CHECK(open_restored(d.data())->put("/registry/a", "x").revision == limit + 1);
+}
+
 TEST_CASE("snapshot: what is there is not overwritten, what was left unfinished is") {
   scratch d;
   testing::world w;
