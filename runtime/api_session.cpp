@@ -139,7 +139,10 @@ void api_session::finish(handle_id id, const api::response& answer) {
   if (done) done(answer);
 }
 
-void api_session::attribute(std::string component, std::uint64_t step) { attributed_ = {std::move(component), step}; }
+void api_session::attribute(std::string component, std::uint64_t step) {
+  attributed_.first = std::move(component);
+  attributed_.second = step;
+}
 
 void api_session::begin_trace(pending_call& call) {
   call.begun_us = owner_.steady_now_us();

@@ -19,7 +19,7 @@ namespace troupe::runtime {
 template <class Base>
 class instrumented : public Base, public actor_context {
  public:
-  instrumented(caf::actor_config& settings, std::string name) : Base(settings), actor_context(*this, std::move(name)) {
+  instrumented(caf::actor_config& settings, const std::string& name) : Base(settings), actor_context(*this, name) {
     this->set_exception_handler([this](caf::scheduled_actor*, std::exception_ptr& thrown) { return failed(thrown); });
     this->set_down_handler([](caf::scheduled_actor*, caf::down_msg&) {});
     // An error that comes as a message answers something this actor sent; it is no reason to end.

@@ -323,7 +323,7 @@ class worker final : public component<worker_actor> {
 
   /// Runs an exec, http or tcp action in or against a container.
   void act(const action_plan& action, const std::string& id, std::int64_t timeout_s, const char* simulated_as,
-           std::function<void(action_result)> on_done) {
+           const std::function<void(action_result)>& on_done) {
     if (action.kind == action_kind::sleep) {
       after(std::chrono::seconds(action.seconds), [on_done] { on_done({}); });
       return;

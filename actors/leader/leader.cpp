@@ -199,7 +199,7 @@ class elector final : public runtime::component<api::client_actor> {
 
 }  // namespace
 
-runtime::child_spec child(std::string name, options how, std::vector<runtime::child_spec> children) {
+runtime::child_spec child(const std::string& name, options how, std::vector<runtime::child_spec> children) {
   runtime::child_spec spec;
   spec.name = name;
   auto left = std::make_shared<left_behind>();

@@ -22,6 +22,6 @@ struct options {
 
 /// A child called `name` that runs the supervisor of `children` while it leads. When it cannot renew its Lease in time
 /// it stops them; when it ends, it stops them first and then gives the Lease back.
-runtime::child_spec child(std::string name, options how, std::vector<runtime::child_spec> children);
+runtime::child_spec child(const std::string& name, options how, std::vector<runtime::child_spec> children);
 
 }  // namespace troupe::leader

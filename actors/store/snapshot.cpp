@@ -150,7 +150,7 @@ status fill(const file& from, const std::string& directory, std::uint64_t revisi
   how.directory = directory;
   how.salt = salt;
   log_backend made(how);
-  auto opened = made.open([](record, location) {});
+  auto opened = made.open([](const record&, location) {});
   if (!opened) return opened.error();
   log_filler filler(made);
   auto copied = snapshot_reader(from).run([&](const record_view& v) {

@@ -184,9 +184,10 @@ class dialer final : public link_loop {
       link.node.server.set_target(silent_);
       if (now_us_ - link.up_us >= steady_link_us) link.tries = 0;
     }
-    if (which.actor) send_to(which.actor, link_ended{which.ended()->text});
+    const auto why = which.ended().value_or(ending{});
+    if (which.actor) send_to(which.actor, link_ended{why.text});
     link.channel = 0;
-    failed(link, *which.ended());
+    failed(link, why);
   }
 
   void failed(link_state& link, const ending& why) {

@@ -152,7 +152,7 @@ class listener final : public link_loop {
   }
 
   void on_gone(channel& which) override {
-    const auto& why = *which.ended();
+    const auto why = which.ended().value_or(ending{});
     if (which.actor) send_to(which.actor, link_ended{why.text});
     bool was_open = which.at() == channel::phase::open;
     if (!was_open || !ordinary(why.word)) return finish(which, why);

@@ -71,11 +71,11 @@ class node_end final : public runtime::component<node_end_actor> {
     else if (m.kind == frame_kind::log_more)
       on_log_more(payload);
     else if (!streams_.take(m.kind, payload))
-      unreadable(kind_name(m.kind).data());
+      unreadable(kind_name(m.kind));
   }
 
-  void unreadable(const char* what) {
-    send_to(how_.loop, close_channel{how_.channel, "bad_frame", std::string("the ") + what + " cannot be read"});
+  void unreadable(std::string_view what) {
+    send_to(how_.loop, close_channel{how_.channel, "bad_frame", "the " + std::string(what) + " cannot be read"});
   }
 
   void on_request(const api::request& m) {

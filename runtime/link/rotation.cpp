@@ -87,8 +87,9 @@ class rotation final : public runtime::component<api::client_actor> {
     if (!doc) return end(doc.error());
     auto granted = pki::granted_certificate(doc->root());
     if (!granted) return end(granted.error());
-    if (!*granted) return poll(left - 1);
-    end(take(**granted));
+    const auto& certificate = *granted;
+    if (!certificate) return poll(left - 1);
+    end(take(*certificate));
   }
 
   status take(const std::string& certificate) const {

@@ -16,10 +16,12 @@ class shape_judge : public msgpack::null_visitor {
  public:
   explicit shape_judge(const shape_limits& bounds) : bounds_(bounds) {}
 
+  // NOLINTBEGIN(bugprone-derived-method-shadowing-base-method): msgpack's visitors are found by name
   bool start_array(std::uint32_t count) { return enter(count); }
   bool end_array() { return leave(); }
   bool start_map(std::uint32_t count) { return enter(std::size_t{count} * 2); }
   bool end_map() { return leave(); }
+  // NOLINTEND(bugprone-derived-method-shadowing-base-method)
 
  private:
   bool enter(std::size_t count) {

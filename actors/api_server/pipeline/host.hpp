@@ -71,7 +71,7 @@ class read_call final : public pending_call {
 class control_call final : public pending_call {
  public:
   using order_type = std::variant<store::compact, store::sync, store::lease>;
-  control_call(request_host& host, order_type what) : pending_call(host, kind::control), order(std::move(what)) {}
+  control_call(request_host& host, order_type what) : pending_call(host, kind::control), order(what) {}
   store::ack await_resume() { return std::move(reply); }
   order_type order;
   store::ack reply;
@@ -134,7 +134,7 @@ class request_host {
   // -- awaitables; bind them to locals
   transaction_call transact(store::txn order) { return transaction_call(*this, std::move(order)); }
   read_call read(store::range order) { return read_call(*this, std::move(order)); }
-  control_call control(control_call::order_type order) { return control_call(*this, std::move(order)); }
+  control_call control(control_call::order_type order) { return control_call(*this, order); }
   /// The resource's snapshot as of now: everything acknowledged before the call is in it, also what other api_servers
   /// acknowledged.
   freshness_call fresh(std::uint16_t resource) {

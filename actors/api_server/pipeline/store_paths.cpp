@@ -82,7 +82,7 @@ answer_task answer_lease(request_host& host, std::string_view query, request_con
   store::lease order;
   order.action = store::lease_action::time_to_live;
   order.lease_id = *id;
-  auto asking = host.control(std::move(order));
+  auto asking = host.control(order);
   store::ack reply = co_await asking;
   if (!reply.error.ok()) co_return reply.error;
   co_return packed(context, reply);

@@ -126,7 +126,7 @@ class signer final : public runtime::component<api::client_actor> {
       auto found = body_of(answer);
       const troupe::node* items = found ? found->root().find("items") : nullptr;
       if (!items || !items->is_array()) return again(what, "the list of nodes cannot be read");
-      if (items->size() > 0) return leave(what, "\"there is a Node of this name\"");
+      if (!items->empty()) return leave(what, "\"there is a Node of this name\"");
       approve(what, which);
     });
   }

@@ -11,7 +11,7 @@
 namespace troupe::store::etcd {
 namespace {
 
-const std::string shared_key = "compact_rev_key";
+constexpr const char* shared_key = "compact_rev_key";
 
 }  // namespace
 

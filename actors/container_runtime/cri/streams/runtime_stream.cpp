@@ -51,7 +51,7 @@ result<stream_place> parse_stream_url(std::string_view url) {
 runtime_stream::runtime_stream(const container::open_stream& order, const stream_place& at, stream_events& to)
     : outgoing(upgrade_request(order, at)), order_(order), to_(to) {}
 
-void runtime_stream::finish(container::failure why) {
+void runtime_stream::finish(const container::failure& why) {
   if (std::exchange(stage_, stage::over) != stage::over) to_.on_closed(why);
 }
 

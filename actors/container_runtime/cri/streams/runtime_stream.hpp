@@ -61,7 +61,7 @@ class runtime_stream final : private wire::spdy_sink {
   void take_head();
   void begin_streams();
   void add_stream(stream::channel on, const char* type);
-  void finish(container::failure why);
+  void finish(const container::failure& why);
   /// Tells of a chunk, or keeps it until the stream is open.
   void tell(stream::channel on, std::string_view data, bool end);
   void open();
