@@ -41,8 +41,8 @@ class component : public instrumented<typename Interface::base> {
   using interface_type = Interface;
   using behavior_type = typename Interface::behavior_type;
 
-  component(caf::actor_config& settings, std::string name)
-      : instrumented<typename Interface::base>(settings, std::move(name)) {
+  component(caf::actor_config& settings, const std::string& name)
+      : instrumented<typename Interface::base>(settings, name) {
     this->handles_timers_ = lists_timer_due<Interface>;
   }
 };

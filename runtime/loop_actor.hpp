@@ -96,8 +96,8 @@ class loop_actor : public instrumented<loop_mailbox<typename Interface::base>> {
   using interface_type = Interface;
   using behavior_type = typename Interface::behavior_type;
 
-  loop_actor(caf::actor_config& settings, std::string name)
-      : instrumented<loop_mailbox<typename Interface::base>>(settings, std::move(name)), unit_(&this->system()) {
+  loop_actor(caf::actor_config& settings, const std::string& name)
+      : instrumented<loop_mailbox<typename Interface::base>>(settings, name), unit_(&this->system()) {
     this->handles_timers_ = lists_timer_due<Interface>;
   }
 

@@ -100,7 +100,7 @@ status local_cluster::parts::make_certificates() {
                                     "localhost",
                                     "127.0.0.1",
                                     first_service_address(config.api_server.service_cidr)};
-  host = split_address(config.api_server.listen)->host;
+  host = split_address(config.api_server.listen).value_or(host_and_port{}).host;
   if (!any_address(host) && host != "127.0.0.1" && host != "localhost") names.push_back(host);
   if (auto advertised = advertise_address(host); !advertised.empty() && advertised != host) names.push_back(advertised);
   if (auto link = split_address(config.link.listen); link && !any_address(link->host) && link->host != host)
@@ -130,7 +130,7 @@ status local_cluster::parts::open_trace() {
 }
 
 status local_cluster::parts::open_endpoint() {
-  auto where = *split_address(config.api_server.listen);
+  auto where = split_address(config.api_server.listen).value_or(host_and_port{});
   if (where.host == "localhost") where.host = "127.0.0.1";
   gateway::tls_credentials credentials{certificates.serving.certificate, certificates.serving.private_key,
                                        certificates.authority.certificate};

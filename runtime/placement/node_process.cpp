@@ -178,6 +178,7 @@ std::string node_process::failure() const {
 
 std::vector<std::string> node_process::names() const {
   std::vector<std::string> out;
+  out.reserve(parts_->count());
   for (std::size_t i = 0; i < parts_->count(); ++i) out.push_back(node_name(parts_->config, i));
   return out;
 }

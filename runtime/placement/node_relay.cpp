@@ -55,7 +55,7 @@ api::response refusal(std::uint64_t request_id, const container::failure& why) {
 }
 
 api::node_proxy make_node_proxy(const stream::relay_actor& relay, std::shared_ptr<kubelet_directory> kubelets) {
-  return [relay = caf::actor_cast<node_relay_actor>(relay), kubelets](api::node_request asked) {
+  return [relay = caf::actor_cast<node_relay_actor>(relay), kubelets = std::move(kubelets)](api::node_request asked) {
     auto kubelet = kubelets->find(asked.node_name);
     if (!kubelet) return false;
     caf::anon_send(relay, relay_request{std::move(asked), std::move(kubelet)});
