@@ -66,7 +66,7 @@ result<std::string> get_signed(http_client& client, const std::string& name, con
     if (!now) return now.error();
     auto granted = pki::granted_certificate(now->root());
     if (!granted) return granted.error();
-    if (*granted) return **granted;
+    if (const auto& certificate = *granted) return *certificate;
     usleep(sign_pause_us);
   }
   return make_status(reason::timeout, "nobody approved the request for a certificate: " + target);

@@ -106,7 +106,7 @@ def findings_of(source, arguments, of_tests):
 def check(batch):
     """A batch's files and the findings in them."""
     files, arguments = batch
-    of_tests = all(root / "tests" in file.parents for file in files)
+    of_tests = any(root / "tests" in file.parents for file in files)
     if len(files) == 1:
         return files, findings_of(files[0], arguments, of_tests)
     unit = tidy / f"unit_{hashlib.sha256(str(files).encode()).hexdigest()[:12]}.cpp"

@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 
 #include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "messages/schema/schema.hpp"
 

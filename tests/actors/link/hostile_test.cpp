@@ -167,7 +167,7 @@ TEST_CASE("a node refuses a control plane that is none") {
     who.names = {"10.9.9.9"};
   });
   fixture world;
-  for (auto [proof, reason] : {std::pair{serving, "wrong_role"}, std::pair{misnamed, "wrong_name"}}) {
+  for (const auto& [proof, reason] : {std::pair{serving, "wrong_role"}, std::pair{misnamed, "wrong_name"}}) {
     auto port =
         link_port::open("127.0.0.1", 0, {proof.certificate, proof.private_key, all.authority.certificate}, bounds);
     REQUIRE(port);

@@ -113,7 +113,7 @@ struct setup {
   node_end& end = *static_cast<node_end*>(caf::actor_cast<caf::abstract_actor*>(node));
 
   ~setup() {
-    for (auto one :
+    for (const auto& one :
          {caf::actor_cast<caf::actor>(client), caf::actor_cast<caf::actor>(node), caf::actor_cast<caf::actor>(relay)})
       caf::anon_send_exit(one, caf::exit_reason::kill);
     world.run_until_idle();
@@ -135,12 +135,12 @@ struct setup {
     world.run_until_idle();
   }
   template <class Message>
-  void from_client(Message what) {
+  void from_client(const Message& what) {
     caf::anon_send(client, run_there{[what, to = relay](actor_context& me, const auto&) { me.send_to(to, what); }});
     world.run_until_idle();
   }
   template <class Message>
-  void from_node(Message what) {
+  void from_node(const Message& what) {
     caf::anon_send(node, run_there{[what, to = relay](actor_context& me, const auto&) { me.send_to(to, what); }});
     world.run_until_idle();
   }

@@ -39,8 +39,8 @@ struct diary {
 /// Notes starts, numbers and ends.
 class worker final : public component<worker_actor> {
  public:
-  worker(caf::actor_config& settings, std::string name, std::shared_ptr<diary> book)
-      : component(settings, std::move(name)), book_(std::move(book)) {
+  worker(caf::actor_config& settings, const std::string& name, std::shared_ptr<diary> book)
+      : component(settings, name), book_(std::move(book)) {
     book_->starts_us.push_back(steady_now_us());
     book_->lines.push_back("start " + path() + " " + std::to_string(incarnation()));
   }

@@ -17,8 +17,8 @@ namespace {
 /// Asks the server something whenever its random timer is due.
 class chatter final : public component<api::client_actor> {
  public:
-  chatter(caf::actor_config& settings, std::string name, stable_ref<api::api_server_actor> server)
-      : component(settings, std::move(name)), session_(*this, std::move(server), {}) {}
+  chatter(caf::actor_config& settings, const std::string& name, stable_ref<api::api_server_actor> server)
+      : component(settings, name), session_(*this, std::move(server), {}) {}
   behavior_type make_behavior() override {
     ask_later();
     return {[this](const api::response& answer) { session_.handle(answer); },

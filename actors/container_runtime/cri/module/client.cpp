@@ -110,8 +110,8 @@ class grpc_client final : public client {
     out.set_pod_sandbox_id(what.id);
     end<pb::RemovePodSandboxResponse>(RUNTIME("RemovePodSandbox"), out, patient, std::move(on_done));
   }
-  /// The driver answers it from what it polled.
-  void start(container::list_pods&, const labels&, done on_done) {
+  /// The driver answers it from what it polled. Taken by value as by the others, which hand it on.
+  void start(container::list_pods&, const labels&, done on_done) {  // NOLINT(performance-unnecessary-value-param)
     on_done({fault::unimplemented, "not a question to the runtime"}, container::done{});
   }
   void start(inspect_sandbox& what, const labels&, done on_done) {

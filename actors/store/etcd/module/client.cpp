@@ -11,7 +11,7 @@ namespace {
 #define KV(name) "/etcdserverpb.KV/" name
 #define LEASE(name) "/etcdserverpb.Lease/" name
 
-const std::string lease_not_found = "etcdserver: requested lease not found";
+constexpr const char* lease_not_found = "etcdserver: requested lease not found";
 
 std::uint64_t revision_of(const pb::ResponseHeader& header) { return static_cast<std::uint64_t>(header.revision()); }
 

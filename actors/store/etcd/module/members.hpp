@@ -47,7 +47,7 @@ class members {
     if (!enter(one->context)) return;
     grpc::TemplatedGenericStub<Request, Response> stub(channel(about.endpoint));
     stub.UnaryCall(&one->context, method, grpc::StubOptions(), &one->request, &one->response,
-                   [this, one, done = std::move(done)](grpc::Status status) {
+                   [this, one, done = std::move(done)](const grpc::Status& status) {
                      done(status, one->response);
                      leave(one->context);
                    });
