@@ -36,7 +36,9 @@ void scan_slice(state& s, job& j) {
 }
 
 void send_range(state& s, job& j, effects& out) {
-  j.reply.revision = s.durable_revision;
+  // Whoever lists and then watches goes on behind this revision: of a range that took several slices it is the one that
+  // its data are of, not that of the writes that came meanwhile.
+  j.reply.revision = j.request.revision == 0 && j.revision != 0 ? j.revision : s.durable_revision;
   j.reply.more = j.request.limit != 0 && j.reply.count > j.request.limit;
   out.push_back(send_range_reply{j.client, std::move(j.reply)});
 }

@@ -150,6 +150,7 @@ TEST_CASE("a range that takes several slices reads one revision") {
   w.run_slices();
   REQUIRE(w.ranges.count(900) == 1);
   CHECK(w.ranges.at(900).kvs.size() == 8);
+  CHECK(w.ranges.at(900).revision == 9);  // that of its data, not that of the writes since
   for (const auto& kv : w.ranges.at(900).kvs) CHECK(kv.value.view() == "old");
   CHECK(w.get("g", {}, 9).error.code == 410);
 }
