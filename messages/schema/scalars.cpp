@@ -190,4 +190,20 @@ std::string to_base64(std::string_view bytes) {
   return out;
 }
 
+std::string from_base64(std::string_view text) {
+  std::string out;
+  unsigned bits = 0;
+  int held = 0;
+  for (char c : text) {
+    const auto value = base64_values[static_cast<unsigned char>(c)];
+    if (value == not_base64) break;
+    bits = bits << 6 | value;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out += static_cast<char>(bits >> held & 0xff);
+  }
+  return out;
+}
+
 }  // namespace troupe::schema

@@ -36,5 +36,7 @@ scalar_result normal_quantity(std::string_view in);
 scalar_result normal_base64(std::string_view in);
 /// Bytes as standard base64 with padding.
 std::string to_base64(std::string_view bytes);
+/// Bytes of standard base64 in its normal form, up to the first character that is none.
+std::string from_base64(std::string_view text);
 
 }  // namespace troupe::schema

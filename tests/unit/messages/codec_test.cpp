@@ -137,6 +137,15 @@ TEST_CASE("CRD schemas take their alternatives") {
             .error.message.ends_with("boolean or JSON schema expected"));
 }
 
+TEST_CASE("base64 there and back, and up to what is none") {
+  std::string bytes;
+  for (int size = 0; size < 300; ++size, bytes += static_cast<char>(size * 7))
+    CHECK(from_base64(to_base64(bytes)) == bytes);
+  CHECK(to_base64("hello") == "aGVsbG8=");
+  CHECK(from_base64("aGVs!bG8=") == "hel");
+  CHECK(from_base64("").empty());
+}
+
 TEST_CASE("times as Go's time.Parse reads them") {
   CHECK(time_of("2024-02-29T23:59:59Z") == "2024-02-29T23:59:59Z");
   CHECK(time_of("2024-01-01T00:30:00.999+01:00") == "2023-12-31T23:30:00Z");
