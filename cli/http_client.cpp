@@ -17,15 +17,13 @@
 #include <limits>
 #include <utility>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <yaml-cpp/yaml.h>
 
 #include "messages/number.hpp"
-#include "runtime/pki.hpp"
+#include "messages/schema/scalars.hpp"
+#include "runtime/pki_parts.hpp"
 
 namespace troupe::cli {
 namespace {
@@ -33,13 +31,8 @@ namespace {
 std::string decode_base64(const std::string& text) {
   std::string compact;
   std::copy_if(text.begin(), text.end(), std::back_inserter(compact), [](unsigned char c) { return !std::isspace(c); });
-  std::string out(compact.size() / 4 * 3 + 3, '\0');
-  int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                             reinterpret_cast<const unsigned char*>(compact.data()), static_cast<int>(compact.size()));
-  if (size < 0) return {};
-  auto padding = static_cast<std::size_t>(std::count(compact.begin(), compact.end(), '='));
-  out.resize(static_cast<std::size_t>(size) - padding);
-  return out;
+  auto normal = schema::normal_base64(compact);
+  return normal.ok ? schema::from_base64(normal.text) : std::string();
 }
 
 // "NAME-data" holds it, or "NAME" names a file.
@@ -216,25 +209,10 @@ result<connection_settings> read_kubeconfig(const std::string& path) {
 http_client::http_client(connection_settings settings) : settings_(std::move(settings)), tls_(std::make_unique<tls>()) {
   auto* context = tls_->context;
   SSL_CTX_set_verify(context, settings_.trusts_anybody ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
-  auto each = [](const std::string& pem, auto use) {
-    BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-    while (X509* cert = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) {
-      use(cert);
-      X509_free(cert);
-    }
-    ERR_clear_error();
-    BIO_free(bio);
-  };
-  each(settings_.authority_pem, [&](X509* cert) { X509_STORE_add_cert(SSL_CTX_get_cert_store(context), cert); });
-  each(settings_.certificate_pem, [&](X509* cert) { SSL_CTX_use_certificate(context, cert); });
-  if (!settings_.key_pem.empty()) {
-    BIO* bio = BIO_new_mem_buf(settings_.key_pem.data(), static_cast<int>(settings_.key_pem.size()));
-    if (EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr)) {
-      SSL_CTX_use_PrivateKey(context, key);
-      EVP_PKEY_free(key);
-    }
-    BIO_free(bio);
-  }
+  pki::trust(context, settings_.authority_pem, false);
+  // What is wrong with them the server says: who may call without a certificate is its business.
+  if (!settings_.certificate_pem.empty()) pki::use_certificate(context, settings_.certificate_pem, settings_.key_pem);
+  ERR_clear_error();
 }
 
 http_client::~http_client() = default;

@@ -11,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/http_client.hpp"
 #include "messages/document.hpp"
+#include "messages/schema/scalars.hpp"
 #include "runtime/certificate_request.hpp"
 
 namespace troupe::cli {
@@ -104,8 +105,8 @@ int list_tokens(const token_flags& given) {
   for (std::size_t i = 0; items && items->is_array() && i < items->size(); ++i) {
     const node* id = items->element(i).find("data", "token-id");
     const node* end = items->element(i).find("data", "expiration");
-    std::cout << (id ? pki::from_base64(id->string()) : "?") << "  "
-              << (end ? pki::from_base64(end->string()) : "never") << "\n";
+    std::cout << (id ? schema::from_base64(id->string()) : "?") << "  "
+              << (end ? schema::from_base64(end->string()) : "never") << "\n";
   }
   return 0;
 }

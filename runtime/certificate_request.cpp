@@ -30,15 +30,6 @@ request_ptr parse(const std::string& pem) {
   return out;
 }
 
-std::string text_of(const ASN1_STRING* from) {
-  unsigned char* utf8 = nullptr;
-  int size = ASN1_STRING_to_UTF8(&utf8, from);
-  if (size < 0) return {};
-  std::string out(reinterpret_cast<char*>(utf8), static_cast<std::size_t>(size));
-  OPENSSL_free(utf8);
-  return out;
-}
-
 void read_subject(X509_NAME* from, request_content& out) {
   for (int i = 0; i < X509_NAME_entry_count(from); ++i) {
     const auto* entry = X509_NAME_get_entry(from, i);
@@ -174,23 +165,6 @@ result<std::string> pinned_certificate(const std::string& pem, const std::string
   bio_ptr bio(BIO_new(BIO_s_mem()));
   if (PEM_write_bio_X509(bio.get(), found[0].get()) != 1) return openssl_error("certificate");
   return to_text(bio.get());
-}
-
-std::string from_base64(std::string_view text) {
-  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (char c : text) {
-    auto value = digits.find(c);
-    if (value == std::string_view::npos) break;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    out += static_cast<char>(bits >> held & 0xff);
-  }
-  return out;
 }
 
 bool key_matches(const key_pair& pair) {

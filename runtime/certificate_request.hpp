@@ -41,8 +41,6 @@ result<std::string> public_key_hash(const std::string& certificate);
 /// much as it. Stricter than kubeadm's discovery (app/discovery/token, util/pubkeypin), which takes a bundle as soon
 /// as one of its certificates is pinned.
 result<std::string> pinned_certificate(const std::string& pem, const std::string& hash);
-/// Bytes of standard base64 in its normal form, up to the first character that is none.
-std::string from_base64(std::string_view text);
 /// Whether the key belongs to the certificate.
 bool key_matches(const key_pair& pair);
 

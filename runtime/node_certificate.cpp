@@ -41,7 +41,7 @@ std::string node_request_json(const std::string& node, const std::string& pem) {
 
 result<std::optional<std::string>> granted_certificate(const troupe::node& request) {
   if (auto encoded = text_at(request.find("status", "certificate")); !encoded.empty())
-    return std::optional<std::string>(from_base64(encoded));
+    return std::optional<std::string>(schema::from_base64(encoded));
   const troupe::node* conditions = request.find("status", "conditions");
   for (std::size_t at = 0; conditions && conditions->is_array() && at < conditions->size(); ++at) {
     const auto& one = conditions->element(at);

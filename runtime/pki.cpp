@@ -18,6 +18,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "messages/schema/scalars.hpp"
 #include "runtime/pki_parts.hpp"
 
 namespace troupe::pki {
@@ -39,16 +40,6 @@ std::string private_pem(EVP_PKEY* key) {
   bio_ptr bio(BIO_new(BIO_s_mem()));
   PEM_write_bio_PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
   return to_text(bio.get());
-}
-
-cert_ptr read_certificate(const std::string& pem) {
-  bio_ptr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  return cert_ptr(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-}
-
-key_ptr read_key(const std::string& pem) {
-  bio_ptr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  return key_ptr(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
 }
 
 void add_name(X509_NAME* name, const char* field, const std::string& value) {
@@ -124,14 +115,6 @@ status keep(const std::string& base, key_pair& out, Make make, Good good) {
   out = *made;
   if (auto bad = write_file(base + ".key", out.private_key, 0600); !bad.ok()) return bad;
   return write_file(base + ".crt", out.certificate, 0644);
-}
-
-std::string base64(const std::string& text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                              reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
 }
 
 bool signed_by(const std::string& certificate, const std::string& authority) {
@@ -262,10 +245,11 @@ result<cluster_certificates> load_or_make(const std::string& dir, const std::vec
 std::string make_kubeconfig(const std::string& server, const std::string& authority, const key_pair& client,
                             const std::string& cluster, const std::string& user) {
   return "apiVersion: v1\nkind: Config\nclusters:\n- name: " + cluster + "\n  cluster:\n    server: " + server +
-         "\n    certificate-authority-data: " + base64(authority) + "\ncontexts:\n- name: " + cluster +
+         "\n    certificate-authority-data: " + schema::to_base64(authority) + "\ncontexts:\n- name: " + cluster +
          "\n  context:\n    cluster: " + cluster + "\n    user: " + user + "\ncurrent-context: " + cluster +
-         "\nusers:\n- name: " + user + "\n  user:\n    client-certificate-data: " + base64(client.certificate) +
-         "\n    client-key-data: " + base64(client.private_key) + "\n";
+         "\nusers:\n- name: " + user +
+         "\n  user:\n    client-certificate-data: " + schema::to_base64(client.certificate) +
+         "\n    client-key-data: " + schema::to_base64(client.private_key) + "\n";
 }
 
 status write_file(const std::string& path, const std::string& content, unsigned mode) {

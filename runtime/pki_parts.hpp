@@ -1,4 +1,4 @@
-// What pki.cpp and certificate_request.cpp share. For these two only: whoever includes it sees OpenSSL.
+// What code that handles certificates by OpenSSL shares. For sources only: whoever includes it sees OpenSSL.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include "runtime/pki.hpp"
@@ -31,6 +32,14 @@ std::string private_pem(EVP_PKEY* key);
 cert_ptr read_certificate(const std::string& pem);
 key_ptr read_key(const std::string& pem);
 void add_name(X509_NAME* name, const char* field, const std::string& value);
+std::string text_of(const ASN1_STRING* from);
+/// Wall clock when the certificate expires; 0 for a time that is none.
+std::uint64_t end_ms_of(const X509* certificate);
+/// What this end proves itself with, PEM, the certificate with its intermediates. Null when it is good; else what is
+/// not, and OpenSSL knows why.
+const char* use_certificate(SSL_CTX* context, const std::string& certificate, const std::string& private_key);
+/// Trusts the authorities of a PEM text; `announce`: clients are told of them. Returns how many there were.
+int trust(SSL_CTX* context, const std::string& authorities, bool announce);
 /// A certificate of the authority for that public key, PEM.
 result<std::string> issue_for(const key_pair& authority, EVP_PKEY* key, const subject& who);
 

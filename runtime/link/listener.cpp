@@ -6,7 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -17,40 +16,10 @@
 #include "runtime/link/session.hpp"
 #include "runtime/link/wire.hpp"
 #include "runtime/log.hpp"
+#include "runtime/socket_address.hpp"
 
 namespace troupe::link {
 namespace {
-
-union any_address {
-  sockaddr base;
-  sockaddr_in v4;
-  sockaddr_in6 v6;
-};
-
-/// The address' size, or zero for a text that is no address.
-socklen_t parse_address(const std::string& text, std::uint16_t port, any_address& into) {
-  if (inet_pton(AF_INET, text.c_str(), &into.v4.sin_addr) == 1) {
-    into.v4.sin_family = AF_INET;
-    into.v4.sin_port = htons(port);
-    return sizeof into.v4;
-  }
-  if (inet_pton(AF_INET6, text.c_str(), &into.v6.sin6_addr) == 1) {
-    into.v6.sin6_family = AF_INET6;
-    into.v6.sin6_port = htons(port);
-    return sizeof into.v6;
-  }
-  return 0;
-}
-
-std::string address_text(const any_address& of) {
-  char text[INET6_ADDRSTRLEN] = {};
-  if (of.base.sa_family == AF_INET) return inet_ntop(AF_INET, &of.v4.sin_addr, text, sizeof text) ? text : "";
-  return inet_ntop(AF_INET6, &of.v6.sin6_addr, text, sizeof text) ? text : "";
-}
-
-std::uint16_t port_of(const any_address& of) {
-  return ntohs(of.base.sa_family == AF_INET ? of.v4.sin_port : of.v6.sin6_port);
-}
 
 class listener final : public link_loop {
  public:
@@ -68,7 +37,7 @@ class listener final : public link_loop {
 
   void on_readable() override {
     for (int turn = 0; turn < 64; ++turn) {
-      any_address from{};
+      runtime::socket_address from{};
       socklen_t size = sizeof from;
       int socket = ::accept4(how_.port->socket(), &from.base, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket >= 0) {
@@ -84,9 +53,9 @@ class listener final : public link_loop {
     }
   }
 
-  void take(int socket, const any_address& from) {
-    auto address = address_text(from);
-    auto peer = address + ":" + std::to_string(port_of(from));
+  void take(int socket, const runtime::socket_address& from) {
+    auto address = runtime::address_text(from);
+    auto peer = address + ":" + std::to_string(runtime::port_of(from));
     std::size_t unproven = 0, of_address = 0;
     for (const auto& [id, one] : channels()) {
       if (one->at() == channel::phase::open) continue;
@@ -101,7 +70,7 @@ class listener final : public link_loop {
     }
     int yes = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    ssl_ptr tls(SSL_new(how_.port->tls().get()));
+    ssl_ptr tls(SSL_new(how_.port->tls()));
     SSL_set_accept_state(tls.get());
     auto& made = add(socket, std::move(tls), side::control_plane, false);
     made.peer = std::move(peer);
@@ -216,9 +185,11 @@ result<std::shared_ptr<link_port>> link_port::open(const std::string& address, s
                                                    const credentials& with, const limits& bounds,
                                                    metrics::registry* measured) {
   std::shared_ptr<link_port> made(new link_port(bounds, measured));
-  if (auto bad = made->renew(with); !bad.ok()) return bad;
-  any_address where{};
-  auto size = parse_address(address, port, where);
+  auto context = make_listening_context(with);
+  if (!context) return context.error();
+  made->tls_ = std::move(*context);
+  runtime::socket_address where{};
+  auto size = runtime::parse_address(address, port, where);
   if (size == 0) return bad_request("link.listen: \"" + address + "\" is not an IP address");
   auto failed = [&](const char* what) {
     auto text = std::string("link: ") + what + " " + address;
@@ -231,25 +202,12 @@ result<std::shared_ptr<link_port>> link_port::open(const std::string& address, s
   if (::bind(made->socket_, &where.base, size) != 0 || ::listen(made->socket_, 1024) != 0)
     return failed("cannot listen on");
   if (::getsockname(made->socket_, &where.base, &size) != 0) return failed("cannot listen on");
-  made->port_ = port_of(where);
+  made->port_ = runtime::port_of(where);
   return made;
 }
 
 link_port::~link_port() {
   if (socket_ >= 0) ::close(socket_);
-}
-
-ssl_context_ptr link_port::tls() const {
-  std::lock_guard guard(mutex_);
-  return tls_;
-}
-
-status link_port::renew(const credentials& with) {
-  auto made = make_listening_context(with);
-  if (!made) return made.error();
-  std::lock_guard guard(mutex_);
-  tls_ = std::move(*made);
-  return {};
 }
 
 loop_handle spawn_listener(caf::actor_system& system, listener_options how) {

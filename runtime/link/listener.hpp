@@ -53,9 +53,7 @@ class link_port {
   const limits& bounds() const { return bounds_; }
   refusals& refused() { return refused_; }
   /// What new connections are served with.
-  ssl_context_ptr tls() const;
-  /// New connections prove themselves with this from now on; those that are open go on.
-  status renew(const credentials& with);
+  SSL_CTX* tls() const { return tls_.get(); }
 
  private:
   link_port(const limits& bounds, metrics::registry* measured) : bounds_(bounds), refused_(measured) {}
@@ -64,7 +62,6 @@ class link_port {
   std::uint16_t port_ = 0;
   limits bounds_;
   refusals refused_;
-  mutable std::mutex mutex_;
   ssl_context_ptr tls_;
 };
 

@@ -1,29 +1,17 @@
 // See tls.hpp.
 #include "runtime/link/tls.hpp"
 
-#include <algorithm>
 #include <array>
-#include <ctime>
 
 #include <arpa/inet.h>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
+
+#include "runtime/pki_parts.hpp"
 
 namespace troupe::link {
 namespace {
-
-template <auto Free>
-struct deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using bio_ptr = std::unique_ptr<BIO, deleter<BIO_free>>;
-using x509_ptr = std::unique_ptr<X509, deleter<X509_free>>;
-using key_ptr = std::unique_ptr<EVP_PKEY, deleter<EVP_PKEY_free>>;
 
 std::string take_error() {
   std::array<char, 256> text{};
@@ -34,33 +22,6 @@ std::string take_error() {
 }
 
 status failure(const std::string& what) { return internal_error("link " + what + ": " + take_error()); }
-
-bio_ptr reader_of(const std::string& pem) { return bio_ptr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
-
-status use_certificate(SSL_CTX* context, const credentials& with) {
-  auto chain = reader_of(with.certificate);
-  x509_ptr leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
-  if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) return failure("certificate");
-  while (x509_ptr next{PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)})
-    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return failure("certificate chain");
-  ERR_clear_error();
-  key_ptr key(PEM_read_bio_PrivateKey(reader_of(with.private_key).get(), nullptr, nullptr, nullptr));
-  if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1) return failure("private key");
-  if (SSL_CTX_check_private_key(context) != 1) return failure("private key does not belong to the certificate");
-  return {};
-}
-
-status trust(SSL_CTX* context, const std::string& authorities, bool listening) {
-  auto reader = reader_of(authorities);
-  int read = 0;
-  while (x509_ptr authority{PEM_read_bio_X509(reader.get(), nullptr, nullptr, nullptr)}) {
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get());
-    if (listening) SSL_CTX_add_client_CA(context, authority.get());
-    ++read;
-  }
-  ERR_clear_error();
-  return read > 0 ? status{} : internal_error("link authority: no certificate in it");
-}
 
 result<ssl_context_ptr> make_context(const SSL_METHOD* method, const credentials& with, bool listening) {
   ssl_context_ptr context(SSL_CTX_new(method), ssl_context_free());
@@ -77,23 +38,14 @@ result<ssl_context_ptr> make_context(const SSL_METHOD* method, const credentials
   // In TLS 1.3 a signature algorithm names its curve: certificates of other keys cannot prove themselves.
   if (SSL_CTX_set1_groups_list(c, "P-256") != 1 || SSL_CTX_set1_sigalgs_list(c, "ECDSA+SHA256") != 1)
     return failure("TLS parameters");
-  if (auto bad = use_certificate(c, with); !bad.ok()) return bad;
-  if (auto bad = trust(c, with.authority, listening); !bad.ok()) return bad;
+  if (const auto* bad = pki::use_certificate(c, with.certificate, with.private_key)) return failure(bad);
+  if (pki::trust(c, with.authority, listening) == 0) return internal_error("link authority: no certificate in it");
   return context;
 }
 
 bool is_address(const std::string& name) {
   unsigned char out[16];
   return inet_pton(AF_INET, name.c_str(), out) == 1 || inet_pton(AF_INET6, name.c_str(), out) == 1;
-}
-
-std::string text_of(const X509_NAME_ENTRY* entry) {
-  unsigned char* utf8 = nullptr;
-  int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
-  if (size < 0) return {};
-  std::string text(reinterpret_cast<char*>(utf8), static_cast<std::size_t>(size));
-  OPENSSL_free(utf8);
-  return text;
 }
 
 std::string verdict_word(long verdict) {
@@ -135,18 +87,16 @@ result<ssl_ptr> dial(SSL_CTX* context, const std::string& host) {
 
 peer_certificate certificate_of(SSL* connection) {
   peer_certificate out;
-  x509_ptr certificate(SSL_get1_peer_certificate(connection));
+  pki::cert_ptr certificate(SSL_get1_peer_certificate(connection));
   if (!certificate) return out;
   auto* subject = X509_get_subject_name(certificate.get());
   for (int i = 0; i < X509_NAME_entry_count(subject); ++i) {
     const auto* entry = X509_NAME_get_entry(subject, i);
     int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
-    if (nid == NID_commonName) out.common_name = text_of(entry);
-    if (nid == NID_organizationName) out.organizations.push_back(text_of(entry));
+    if (nid == NID_commonName) out.common_name = pki::text_of(X509_NAME_ENTRY_get_data(entry));
+    if (nid == NID_organizationName) out.organizations.push_back(pki::text_of(X509_NAME_ENTRY_get_data(entry)));
   }
-  std::tm end{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) == 1)
-    out.end_ms = static_cast<std::uint64_t>(std::max<std::time_t>(timegm(&end), 0)) * 1000;
+  out.end_ms = pki::end_ms_of(certificate.get());
   return out;
 }
 

@@ -3,26 +3,20 @@
 
 #include <unistd.h>
 
-#include <filesystem>
-#include <mutex>
 #include <vector>
 
 #include <caf/scoped_actor.hpp>
 
 #include <fmt/format.h>
 
-#include "actors/store/log/lock.hpp"
 #include "runtime/host_address.hpp"
 #include "runtime/link/listener.hpp"
 #include "runtime/log.hpp"
-#include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
 #include "runtime/placement/debug_endpoint.hpp"
 #include "runtime/placement/graph.hpp"
 #include "runtime/placement/node_relay.hpp"
-#include "runtime/supervisor.hpp"
-#include "runtime/system_config.hpp"
-#include "runtime/trace/recorder.hpp"
+#include "runtime/placement/process_parts.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -38,38 +32,24 @@ bool any_address(const std::string& host) { return host == "0.0.0.0" || host == 
 
 }  // namespace
 
-struct local_cluster::parts {
-  explicit parts(configuration given) : config(std::move(given)) {}
+struct local_cluster::parts : process_parts {
+  using process_parts::process_parts;
 
-  configuration config;
-  real_services outside;
-  std::unique_ptr<trace::recorder> recorder;
-  std::unique_ptr<system_config> settings;
-  std::unique_ptr<caf::actor_system> system;
-  metrics::registry measured;
   std::shared_ptr<gateway::endpoint> endpoint;
   std::shared_ptr<link::link_port> link_port;  // null: no nodes of other machines
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
   stable_ref<stream::relay_actor> relay;
-  local_supervisor root;
   stable_ref<store::store_actor> store_ref;
-  std::mutex failing;
-  std::string why_failed;  // set once root has given up
-  std::shared_ptr<store::log::file> lock;
   std::string host;
   pki::cluster_certificates certificates;
   store::options storage;
-  std::unique_ptr<machine> host_machine;
 
-  status take_data_dir();
   status make_certificates();
-  status open_trace();
   status open_endpoint();
   status open_link();
   child_spec link_child(const stable_ref<api::api_server_actor>& server) const;
   status choose_storage();
   std::string identity();
-  void start_system();
   void start_actors();
   void measure();
   status await_store();
@@ -77,20 +57,6 @@ struct local_cluster::parts {
     return fmt::format("https://{}:{}", any_address(host) ? "127.0.0.1" : host, endpoint->port());
   }
 };
-
-/// Before anything in it is read or written: a second process must not touch what the first one uses.
-status local_cluster::parts::take_data_dir() {
-  if (config.data_dir.empty()) return {};
-  std::error_code failed;
-  bool made = std::filesystem::create_directories(config.data_dir, failed);
-  if (failed) return internal_error("cannot create " + config.data_dir + ": " + failed.message());
-  // Keys are in it. A directory that was there before keeps the permissions that its owner gave it.
-  if (made) std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, failed);
-  auto taken = store::log::lock_directory(config.data_dir);
-  if (!taken) return taken.error();
-  lock = *taken;
-  return {};
-}
 
 status local_cluster::parts::make_certificates() {
   std::vector<std::string> names = {"kubernetes",
@@ -112,20 +78,6 @@ status local_cluster::parts::make_certificates() {
   auto made = pki::load_or_make(directory, names, now);
   if (!made) return made.error();
   certificates = std::move(*made);
-  return {};
-}
-
-status local_cluster::parts::open_trace() {
-  if (!config.trace.enabled || config.data_dir.empty()) return {};
-  trace::recorder_options how;
-  how.directory = config.data_dir + "/trace";
-  how.max_bytes = static_cast<std::uint64_t>(config.trace.max_bytes);
-  how.configuration = fmt::format("nodes.count={} nodes.runtime={} store.backend={}", config.nodes.count,
-                                  config.nodes.runtime, config.store.backend);
-  how.wall_ms = outside.wall_now_ms();
-  auto opened = trace::recorder::open(std::move(how));
-  if (!opened) return opened.error();
-  recorder = std::move(*opened);
   return {};
 }
 
@@ -193,14 +145,6 @@ status local_cluster::parts::choose_storage() {
   return {};
 }
 
-void local_cluster::parts::start_system() {
-  settings = std::make_unique<system_config>(outside);
-  settings->schedule_by_urgency();
-  settings->recorder = recorder.get();
-  settings->allow_crash = config.debug.allow_crash;
-  system = std::make_unique<caf::actor_system>(*settings);
-}
-
 void local_cluster::parts::start_actors() {
   relay = stable_ref<stream::relay_actor>::make(*system, "root/node_relay");
   surroundings around;
@@ -225,11 +169,7 @@ void local_cluster::parts::start_actors() {
                         child<stream::relay_actor>(
                             "node_relay", [](caf::actor_system& in) { return in.spawn<node_relay>(); }, relay));
   if (link_port) graph.children.push_back(link_child(graph.server));
-  root = spawn_supervisor(*system, "root", std::move(graph.children));
-  root->attach_functor([this](const caf::error& reason) {
-    std::lock_guard guard(failing);
-    why_failed = why_ended(reason);
-  });
+  start_root(std::move(graph.children));
 }
 
 void local_cluster::parts::measure() {
@@ -255,11 +195,12 @@ local_cluster::~local_cluster() = default;
 status local_cluster::start() {
   auto& p = *parts_;
   if (auto bad = p.take_data_dir(); !bad.ok()) return bad;
-  auto host = machine::open(p.config);
-  if (!host) return host.error();
-  p.host_machine = std::move(*host);
+  if (auto bad = p.open_host(); !bad.ok()) return bad;
   if (auto bad = p.make_certificates(); !bad.ok()) return bad;
-  if (auto bad = p.open_trace(); !bad.ok()) return bad;
+  if (auto bad = p.open_trace(fmt::format("nodes.count={} nodes.runtime={} store.backend={}", p.config.nodes.count,
+                                          p.config.nodes.runtime, p.config.store.backend));
+      !bad.ok())
+    return bad;
   if (auto bad = p.open_endpoint(); !bad.ok()) return bad;
   if (auto bad = p.open_link(); !bad.ok()) return bad;
   p.start_system();
@@ -278,15 +219,9 @@ status local_cluster::start() {
   return {};
 }
 
-bool local_cluster::running() const {
-  auto tree = config_of(*parts_->system).registry().snapshot("root");
-  return !tree.empty();
-}
+bool local_cluster::running() const { return parts_->running(); }
 
-std::string local_cluster::failure() const {
-  std::lock_guard guard(parts_->failing);
-  return parts_->why_failed;
-}
+std::string local_cluster::failure() const { return parts_->failure(); }
 
 std::string local_cluster::server_url() const { return parts_->url(); }
 
@@ -295,11 +230,8 @@ const std::string& local_cluster::kubeconfig_path() const { return parts_->confi
 bool local_cluster::stop() {
   auto& p = *parts_;
   if (!p.system) return true;
-  bool clean = stop_supervisor(*p.system, p.root);
-  // A loop is at work a little longer than its actor, and what it holds needs the system.
-  if (clean) p.settings->threads().join();
+  bool clean = p.stop_root();
   p.relay = {};
-  p.root = nullptr;
   p.store_ref = {};
   p.host_machine->clean_up();
   if (p.recorder) p.recorder->flush();

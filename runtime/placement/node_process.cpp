@@ -1,25 +1,18 @@
 // See node_process.hpp.
 #include "runtime/placement/node_process.hpp"
 
-#include <filesystem>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "actors/store/log/lock.hpp"
 #include "runtime/link/dialer.hpp"
 #include "runtime/link/rotation.hpp"
 #include "runtime/log.hpp"
-#include "runtime/metrics.hpp"
 #include "runtime/pki.hpp"
-#include "runtime/placement/machine.hpp"
 #include "runtime/placement/nodes.hpp"
+#include "runtime/placement/process_parts.hpp"
 #include "runtime/placement/service_proxy.hpp"
-#include "runtime/supervisor.hpp"
-#include "runtime/system_config.hpp"
-#include "runtime/trace/recorder.hpp"
 
 namespace troupe::runtime {
 namespace {
@@ -42,44 +35,19 @@ pki::node_files files_of_node(const configuration& config, const std::string& no
   return {folder + "/" + node + ".crt", folder + "/" + node + ".key", folder + "/ca.crt"};
 }
 
-struct node_process::parts {
-  parts(configuration given, provision how) : config(std::move(given)), provide(std::move(how)) {}
+struct node_process::parts : process_parts {
+  parts(configuration given, provision how) : process_parts(std::move(given)), provide(std::move(how)) {}
 
-  configuration config;
   provision provide;
-  real_services outside;
-  std::unique_ptr<trace::recorder> recorder;
-  std::unique_ptr<system_config> settings;
-  std::unique_ptr<caf::actor_system> system;
-  metrics::registry measured;
   kubelet_directory kubelets;
   std::vector<stable_ref<api::api_server_actor>> servers;  // one a node
-  local_supervisor root;
-  std::mutex failing;
-  std::string why_failed;  // set once root has given up
-  std::shared_ptr<store::log::file> lock;
-  std::unique_ptr<machine> host;
 
   std::size_t count() const { return static_cast<std::size_t>(config.nodes.count); }
-  status take_data_dir();
-  status open_trace();
   status check_credentials() const;
   child_spec link_child() const;
   child_spec rotation_child() const;
   void start_actors();
 };
-
-/// A second process must not touch what the first one uses.
-status node_process::parts::take_data_dir() {
-  std::error_code failed;
-  bool made = std::filesystem::create_directories(config.data_dir, failed);
-  if (failed) return internal_error("cannot create " + config.data_dir + ": " + failed.message());
-  if (made) std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, failed);
-  auto taken = store::log::lock_directory(config.data_dir);
-  if (!taken) return taken.error();
-  lock = *taken;
-  return {};
-}
 
 /// What is missing from the start is said at once; what goes missing later is logged at each try.
 status node_process::parts::check_credentials() const {
@@ -87,19 +55,6 @@ status node_process::parts::check_credentials() const {
     auto files = files_of_node(config, node_name(config, i));
     if (auto read = read_credentials(files); !read) return read.error();
   }
-  return {};
-}
-
-status node_process::parts::open_trace() {
-  if (!config.trace.enabled) return {};
-  trace::recorder_options how;
-  how.directory = config.data_dir + "/trace";
-  how.max_bytes = static_cast<std::uint64_t>(config.trace.max_bytes);
-  how.configuration = fmt::format("nodes.count={} nodes.runtime={}", config.nodes.count, config.nodes.runtime);
-  how.wall_ms = outside.wall_now_ms();
-  auto opened = trace::recorder::open(std::move(how));
-  if (!opened) return opened.error();
-  recorder = std::move(*opened);
   return {};
 }
 
@@ -128,19 +83,15 @@ void node_process::parts::start_actors() {
     servers.push_back(
         stable_ref<api::api_server_actor>::make(*system, "root/link/" + node_name(config, i) + "/server"));
   auto nodes = make_nodes(
-      *system, config, *host, [this](std::size_t i) { return servers[i]; }, kubelets);
+      *system, config, *host_machine, [this](std::size_t i) { return servers[i]; }, kubelets);
   std::vector<child_spec> children;
   children.push_back(link_child());
   children.push_back(rotation_child());
-  auto network = pod_network_child(config, *host, servers.front(), nodes);
+  auto network = pod_network_child(config, *host_machine, servers.front(), nodes);
   children.push_back(supervisor_child("nodes", std::move(nodes.children)));
   children.push_back(std::move(network));
-  if (auto proxy = proxy_child(config, *host, servers.front(), measured)) children.push_back(std::move(*proxy));
-  root = spawn_supervisor(*system, "root", std::move(children));
-  root->attach_functor([this](const caf::error& reason) {
-    std::lock_guard guard(failing);
-    why_failed = why_ended(reason);
-  });
+  if (auto proxy = proxy_child(config, *host_machine, servers.front(), measured)) children.push_back(std::move(*proxy));
+  start_root(std::move(children));
 }
 
 node_process::node_process(configuration config, provision provide)
@@ -150,31 +101,25 @@ node_process::~node_process() = default;
 status node_process::start() {
   auto& p = *parts_;
   if (auto bad = p.take_data_dir(); !bad.ok()) return bad;
-  auto host = machine::open(p.config);
-  if (!host) return host.error();
-  p.host = std::move(*host);
+  if (auto bad = p.open_host(); !bad.ok()) return bad;
   // A replacement that was cut off is finished first, or whoever provides would take the files for bad ones.
   for (const auto& name : names()) pki::settle_files(files_of_node(p.config, name));
   if (p.provide)
     if (auto bad = p.provide(p.config, names()); !bad.ok()) return bad;
   if (auto bad = p.check_credentials(); !bad.ok()) return bad;
-  if (auto bad = p.open_trace(); !bad.ok()) return bad;
-  p.settings = std::make_unique<system_config>(p.outside);
-  p.settings->schedule_by_urgency();
-  p.settings->recorder = p.recorder.get();
-  p.settings->allow_crash = p.config.debug.allow_crash;
-  p.system = std::make_unique<caf::actor_system>(*p.settings);
+  if (auto bad =
+          p.open_trace(fmt::format("nodes.count={} nodes.runtime={}", p.config.nodes.count, p.config.nodes.runtime));
+      !bad.ok())
+    return bad;
+  p.start_system();
   p.start_actors();
   spdlog::info("node.started nodes={} runtime={}", p.config.nodes.count, p.config.nodes.runtime);
   return {};
 }
 
-bool node_process::running() const { return !config_of(*parts_->system).registry().snapshot("root").empty(); }
+bool node_process::running() const { return parts_->running(); }
 
-std::string node_process::failure() const {
-  std::lock_guard guard(parts_->failing);
-  return parts_->why_failed;
-}
+std::string node_process::failure() const { return parts_->failure(); }
 
 std::vector<std::string> node_process::names() const {
   std::vector<std::string> out;
@@ -186,12 +131,9 @@ std::vector<std::string> node_process::names() const {
 bool node_process::stop() {
   auto& p = *parts_;
   if (!p.system) return true;
-  bool clean = stop_supervisor(*p.system, p.root);
-  // A loop is at work a little longer than its actor, and what it holds needs the system.
-  if (clean) p.settings->threads().join();
-  p.root = nullptr;
+  bool clean = p.stop_root();
   p.servers.clear();
-  p.host->clean_up();
+  p.host_machine->clean_up();
   if (p.recorder) p.recorder->flush();
   spdlog::info("node.stopped clean={}", clean);
   return clean;

@@ -6,6 +6,8 @@
 
 #include <openssl/evp.h>
 
+#include "messages/schema/scalars.hpp"
+
 namespace troupe::wire {
 namespace {
 
@@ -16,14 +18,6 @@ constexpr std::uint64_t max_frame = 64ull << 20;
 unsigned byte_at(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
 
 bool is_control(ws_opcode what) { return static_cast<unsigned>(what) >= 8; }
-
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                              reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
 
 }  // namespace
 
@@ -151,7 +145,7 @@ std::string websocket_accept(std::string_view key) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
-  return base64({reinterpret_cast<const char*>(digest.data()), size});
+  return schema::to_base64({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 bool is_websocket_key(std::string_view key) {

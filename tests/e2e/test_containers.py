@@ -365,8 +365,9 @@ def test_kill_9_leaves_the_containers_and_the_next_start_adopts_them(real):
     real.start()
     eventually(lambda: node_ready(real), 30)
     running(real, "survivor")
-    assert container_id(real, "survivor") == before and main_pid(real, "survivor") == pid
-    assert status(real, "survivor")["restartCount"] == 0
+    # What is stored says Ready until the kubelet has looked: containerd may not be back yet.
+    eventually(lambda: main_pid(real, "survivor") == pid, 30)
+    assert container_id(real, "survivor") == before and status(real, "survivor")["restartCount"] == 0
     assert logs(real, "survivor").startswith("alive\n")
     os.kill(pid, signal.SIGKILL)  # it is watched again
     eventually(lambda: status(real, "survivor")["restartCount"] == 1, 20)

@@ -19,28 +19,6 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
 }
 
-/// Standard base64 in its normal form, as the api_server stores it.
-std::string from_base64(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (char c : text) {
-    std::uint32_t value = c >= 'A' && c <= 'Z'   ? static_cast<std::uint32_t>(c - 'A')
-                          : c >= 'a' && c <= 'z' ? static_cast<std::uint32_t>(c - 'a' + 26)
-                          : c >= '0' && c <= '9' ? static_cast<std::uint32_t>(c - '0' + 52)
-                          : c == '+'             ? 62
-                          : c == '/'             ? 63
-                                                 : 64;
-    if (value == 64) break;
-    bits = bits << 6 | value;
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    out += static_cast<char>(bits >> held & 0xff);
-  }
-  return out;
-}
-
 /// In a time that does not tell how much of it is right.
 bool equal_secrets(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -51,7 +29,7 @@ bool equal_secrets(std::string_view a, std::string_view b) {
 
 std::string data_of(const node& secret, std::string_view key) {
   const node* found = secret.find("data", key);
-  return found ? from_base64(found->string()) : std::string();
+  return found ? schema::from_base64(found->string()) : std::string();
 }
 
 bool has_expired(const std::string& expiration, std::int64_t now_ms) {

@@ -5,11 +5,11 @@
 #include <cstring>
 #include <system_error>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "runtime/socket_address.hpp"
 
 namespace troupe::gateway {
 
@@ -44,28 +44,6 @@ namespace {
 
 status socket_failure(const std::string& what) { return internal_error(what + ": " + std::strerror(errno)); }
 
-union any_address {
-  sockaddr base;
-  sockaddr_in v4;
-  sockaddr_in6 v6;
-};
-
-/// Fills the address in; its size, or 0 for text that is no address.
-socklen_t parse_address(const std::string& text, std::uint16_t port, any_address& into) {
-  std::memset(&into, 0, sizeof into);
-  if (inet_pton(AF_INET, text.c_str(), &into.v4.sin_addr) == 1) {
-    into.v4.sin_family = AF_INET;
-    into.v4.sin_port = htons(port);
-    return sizeof into.v4;
-  }
-  if (inet_pton(AF_INET6, text.c_str(), &into.v6.sin6_addr) == 1) {
-    into.v6.sin6_family = AF_INET6;
-    into.v6.sin6_port = htons(port);
-    return sizeof into.v6;
-  }
-  return 0;
-}
-
 }  // namespace
 
 result<std::shared_ptr<endpoint>> endpoint::open(const std::string& address, std::uint16_t port,
@@ -76,8 +54,8 @@ result<std::shared_ptr<endpoint>> endpoint::open(const std::string& address, std
   auto context = make_server_context(credentials);
   if (!context) return context.error();
   made->tls_ = std::move(*context);
-  any_address where{};
-  auto size = parse_address(address, port, where);
+  runtime::socket_address where{};
+  auto size = runtime::parse_address(address, port, where);
   if (size == 0) return bad_request("listen address \"" + address + "\" is not an IP address");
   made->listener_ = ::socket(where.base.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (made->listener_ < 0) return socket_failure("socket");
@@ -87,7 +65,7 @@ result<std::shared_ptr<endpoint>> endpoint::open(const std::string& address, std
   if (::bind(made->listener_, &where.base, size) != 0) return socket_failure(text);
   if (::listen(made->listener_, 4096) != 0) return socket_failure(text);
   if (::getsockname(made->listener_, &where.base, &size) != 0) return socket_failure(text);
-  made->port_ = ntohs(where.base.sa_family == AF_INET ? where.v4.sin_port : where.v6.sin6_port);
+  made->port_ = runtime::port_of(where);
   for (std::size_t i = 0; i < std::max<std::size_t>(loops, 1); ++i)
     made->slots_.push_back(std::make_unique<loop_slot>());
   return made;

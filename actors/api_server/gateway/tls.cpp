@@ -2,50 +2,22 @@
 #include "actors/api_server/gateway/tls.hpp"
 
 #include <array>
-#include <ctime>
 #include <utility>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "runtime/pki.hpp"
+#include "runtime/pki_parts.hpp"
 
 namespace troupe::gateway {
 
 namespace {
 
-template <auto Free>
-struct deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using bio_ptr = std::unique_ptr<BIO, deleter<BIO_free>>;
-using x509_ptr = std::unique_ptr<X509, deleter<X509_free>>;
-using key_ptr = std::unique_ptr<EVP_PKEY, deleter<EVP_PKEY_free>>;
-using object_id_ptr = std::unique_ptr<ASN1_OBJECT, deleter<ASN1_OBJECT_free>>;
-
-bio_ptr reader_of(const std::string& pem) { return bio_ptr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
-
 status tls_failure(const std::string& what) { return internal_error(what + ": " + take_ssl_error()); }
 
-status use_certificate(SSL_CTX* context, const tls_credentials& credentials) {
-  auto chain = reader_of(credentials.certificate);
-  x509_ptr leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
-  if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) return tls_failure("serving certificate");
-  while (x509_ptr next{PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)})
-    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return tls_failure("serving certificate chain");
-  ERR_clear_error();
-  key_ptr key(PEM_read_bio_PrivateKey(reader_of(credentials.private_key).get(), nullptr, nullptr, nullptr));
-  if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1) return tls_failure("serving private key");
-  if (SSL_CTX_check_private_key(context) != 1) return tls_failure("serving key does not belong to its certificate");
-  return {};
-}
+using object_id_ptr = std::unique_ptr<ASN1_OBJECT, pki::deleter<ASN1_OBJECT_free>>;
 
 /// Keeps the first thing wrong with the presented chain and lets the handshake go on.
 int record_verdict(int ok, X509_STORE_CTX* chain) {
@@ -61,16 +33,7 @@ int record_verdict(int ok, X509_STORE_CTX* chain) {
 
 status ask_for_client(SSL_CTX* context, const std::string& authorities) {
   if (authorities.empty()) return {};
-  auto reader = reader_of(authorities);
-  auto* store = SSL_CTX_get_cert_store(context);
-  int read = 0;
-  while (x509_ptr authority{PEM_read_bio_X509(reader.get(), nullptr, nullptr, nullptr)}) {
-    X509_STORE_add_cert(store, authority.get());
-    SSL_CTX_add_client_CA(context, authority.get());
-    ++read;
-  }
-  ERR_clear_error();
-  if (read == 0) return internal_error("client authority: no certificate in it");
+  if (pki::trust(context, authorities, true) == 0) return internal_error("client authority: no certificate in it");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, record_verdict);
   SSL_CTX_set_verify_depth(context, 8);
   return {};
@@ -106,15 +69,6 @@ std::string verdict_text(long code) {
   }
 }
 
-std::string text_of(const X509_NAME_ENTRY* entry) {
-  unsigned char* utf8 = nullptr;
-  int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
-  if (size < 0) return {};
-  std::string text(reinterpret_cast<char*>(utf8), static_cast<std::size_t>(size));
-  OPENSSL_free(utf8);
-  return text;
-}
-
 std::string sha256_hex(X509* certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
@@ -136,20 +90,14 @@ api::user_ptr user_of(X509* certificate) {
     const auto* entry = X509_NAME_get_entry(subject, i);
     auto* attribute = X509_NAME_ENTRY_get_object(entry);
     int nid = OBJ_obj2nid(attribute);
-    if (nid == NID_commonName) user->name = text_of(entry);
-    if (nid == NID_organizationName) user->groups.push_back(text_of(entry));
-    if (nid == NID_undef && OBJ_cmp(attribute, uid_attribute.get()) == 0) user->uid = text_of(entry);
+    auto text = pki::text_of(X509_NAME_ENTRY_get_data(entry));
+    if (nid == NID_commonName) user->name = text;
+    if (nid == NID_organizationName) user->groups.push_back(text);
+    if (nid == NID_undef && OBJ_cmp(attribute, uid_attribute.get()) == 0) user->uid = text;
   }
   if (user->name.empty()) return nullptr;  // names nobody: as if there were no certificate
   user->extra.push_back({"authentication.kubernetes.io/credential-id", {"X509SHA256=" + sha256_hex(certificate)}});
   return user;
-}
-
-std::uint64_t end_ms_of(const X509* certificate) {
-  std::tm when{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) != 1) return 0;
-  auto seconds = timegm(&when);
-  return seconds < 0 ? 0 : static_cast<std::uint64_t>(seconds) * 1000;
 }
 
 }  // namespace
@@ -189,14 +137,15 @@ result<ssl_context_ptr> make_server_context(const tls_credentials& credentials) 
   SSL_CTX_set_read_ahead(c, 1);  // one read() for a whole record
   SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20");
   SSL_CTX_set_alpn_select_cb(c, choose_protocol, nullptr);
-  if (auto failed = use_certificate(c, credentials); !failed.ok()) return failed;
+  if (const auto* bad = pki::use_certificate(c, credentials.certificate, credentials.private_key))
+    return tls_failure(std::string("serving ") + bad);
   if (auto failed = ask_for_client(c, credentials.client_authority); !failed.ok()) return failed;
   return context;
 }
 
 peer_identity peer_of(SSL* connection) {
   peer_identity peer;
-  x509_ptr certificate(SSL_get1_peer_certificate(connection));
+  pki::cert_ptr certificate(SSL_get1_peer_certificate(connection));
   if (!certificate) return peer;
   auto verdict = reinterpret_cast<std::intptr_t>(SSL_get_app_data(connection));
   if (verdict != X509_V_OK) {
@@ -204,7 +153,7 @@ peer_identity peer_of(SSL* connection) {
     return peer;
   }
   peer.user = user_of(certificate.get());
-  peer.end_ms = end_ms_of(certificate.get());
+  peer.end_ms = pki::end_ms_of(certificate.get());
   return peer;
 }
 

@@ -70,7 +70,7 @@ class signer final : public runtime::component<api::client_actor> {
 
   static std::string request_of(const troupe::node& object) {
     const troupe::node* found = object.find("spec", "request");
-    return found ? pki::from_base64(found->string()) : std::string();
+    return found ? schema::from_base64(found->string()) : std::string();
   }
 
   /// Whether the requester may have such a certificate is what a SubjectAccessReview says.

@@ -321,6 +321,20 @@ void raw_peer::greet() {
   if (read()) reader_.open();
 }
 
+bool raw_peer::enter() {
+  auto proof = node_certificate("worker-1");
+  if (!handshake(&proof)) return false;
+  greet();
+  return true;
+}
+
+void raw_peer::ask(std::uint64_t id, const std::string& target) {
+  api::request asked;
+  asked.id = id;
+  asked.target = target;
+  write(encode_frame(frame_kind::request, to_msgpack(asked)));
+}
+
 std::optional<frame> raw_peer::read(std::chrono::milliseconds within) {
   auto end = std::chrono::steady_clock::now() + within;
   for (;;) {

@@ -129,6 +129,10 @@ class raw_peer {
   bool handshake(const pki::key_pair* proof, int version = 0);
   void write(std::string_view bytes);
   void greet();
+  /// Handshake and greeting as worker-1; whether the handshake went through.
+  bool enter();
+  /// A request.
+  void ask(std::uint64_t id, const std::string& target);
   /// The next frame that is no ping, or nothing when the connection ended or nothing came in time.
   std::optional<frame> read(std::chrono::milliseconds within = 5s);
   /// Whether the other end closes the connection in time.

@@ -230,9 +230,7 @@ TEST_CASE("frames that a node may not send end its link and reach no actor (7)")
 TEST_CASE("a node that claims to be somebody else is taken for what its certificate says (7)") {
   fixture world;
   raw_peer peer(world.port());
-  auto proof = node_certificate("worker-1");
-  REQUIRE(peer.handshake(&proof));
-  peer.greet();
+  REQUIRE(peer.enter());
   api::request asked;
   asked.id = 1;
   asked.target = "/x";
@@ -254,16 +252,11 @@ TEST_CASE("a node that claims to be somebody else is taken for what its certific
 TEST_CASE("what nobody asked a node for is dropped and counted; its own requests go on (7)") {
   fixture world;
   raw_peer peer(world.port());
-  auto proof = node_certificate("worker-1");
-  REQUIRE(peer.handshake(&proof));
-  peer.greet();
+  REQUIRE(peer.enter());
   for (std::uint64_t id : {0, 1, 12345})
     peer.write(encode_frame(frame_kind::log_chunk, to_msgpack(container::log_chunk{id, {}, true, {}})));
   peer.write(encode_frame(frame_kind::watch_stop, to_msgpack(api::watch_stop{1})));
-  api::request asked;
-  asked.id = 5;
-  asked.target = "/x";
-  peer.write(encode_frame(frame_kind::request, to_msgpack(asked)));
+  peer.ask(5, "/x");
   auto answer = peer.read();
   REQUIRE(answer);
   CHECK(answer->kind == frame_kind::response);
@@ -277,14 +270,9 @@ TEST_CASE("a node that asks without end is told 429, and its watches are counted
   bounds.watches = 5;
   fixture world(bounds);
   raw_peer peer(world.port());
-  auto proof = node_certificate("worker-1");
-  REQUIRE(peer.handshake(&proof));
-  peer.greet();
+  REQUIRE(peer.enter());
   for (std::uint64_t id = 1; id <= 30; ++id) {
-    api::request asked;
-    asked.id = id;
-    asked.target = "/never";
-    peer.write(encode_frame(frame_kind::request, to_msgpack(asked)));
+    peer.ask(id, "/never");
   }
   for (int i = 0; i < 10; ++i) {
     auto next = peer.read();
@@ -301,14 +289,9 @@ TEST_CASE("a node's watches are counted, however it writes them") {
   bounds.watches = 5;
   fixture world(bounds);
   raw_peer peer(world.port());
-  auto proof = node_certificate("worker-1");
-  REQUIRE(peer.handshake(&proof));
-  peer.greet();
+  REQUIRE(peer.enter());
   for (std::uint64_t id = 1; id <= 12; ++id) {
-    api::request asked;
-    asked.id = id;
-    asked.target = id % 2 == 0 ? "/x?watch=1" : "/x?%77atch=1";
-    peer.write(encode_frame(frame_kind::request, to_msgpack(asked)));
+    peer.ask(id, id % 2 == 0 ? "/x?watch=1" : "/x?%77atch=1");
   }
   int opened = 0, refused = 0;
   while (opened + refused < 12) {
@@ -342,9 +325,7 @@ TEST_CASE("a node's watches are counted, however it writes them") {
 TEST_CASE("bodies of a node's unanswered requests are bounded, each and together") {
   fixture world;
   raw_peer peer(world.port());
-  auto proof = node_certificate("worker-1");
-  REQUIRE(peer.handshake(&proof));
-  peer.greet();
+  REQUIRE(peer.enter());
   auto send = [&](std::uint64_t id, std::size_t bytes, const char* target) {
     api::request asked;
     asked.id = id;

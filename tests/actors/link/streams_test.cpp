@@ -188,9 +188,7 @@ TEST_CASE("when the link is lost both ends of a stream hear of it") {
 TEST_CASE("a node that sends more than a stream's window loses the stream, not its link (7)") {
   fixture world;
   raw_peer peer(world.port());
-  auto proof = node_certificate("worker-1");
-  REQUIRE(peer.handshake(&proof));
-  peer.greet();
+  REQUIRE(peer.enter());
   REQUIRE(eventually([&] { return world.kubelet_of("worker-1").has_value(); }));
   client one(world, "p");
   auto order = peer.read();
@@ -212,10 +210,7 @@ TEST_CASE("a node that sends more than a stream's window loses the stream, not i
   CHECK(eventually([&] { return one.seen->closed == 1; }));
   CHECK(one.seen->why() == "the node did not keep to the stream's rules");
   CHECK(one.seen->all().size() <= 9u << 20);
-  api::request still;
-  still.id = 5;
-  still.target = "/x";
-  say_it(frame_kind::request, to_msgpack(still));
+  peer.ask(5, "/x");
   auto answer = peer.read();
   REQUIRE(answer);
   CHECK(answer->kind == frame_kind::response);
@@ -225,9 +220,7 @@ TEST_CASE("a node that sends more than a stream's window loses the stream, not i
 TEST_CASE("output on a channel that there is not ends the stream (7)") {
   fixture world;
   raw_peer peer(world.port());
-  auto proof = node_certificate("worker-1");
-  REQUIRE(peer.handshake(&proof));
-  peer.greet();
+  REQUIRE(peer.enter());
   REQUIRE(eventually([&] { return world.kubelet_of("worker-1").has_value(); }));
   client one(world, "p");
   auto order = peer.read();

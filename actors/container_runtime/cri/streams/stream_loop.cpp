@@ -1,7 +1,6 @@
 // See stream_loop.hpp.
 #include "actors/container_runtime/cri/streams/stream_loop.hpp"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -19,6 +18,7 @@
 
 #include "actors/container_runtime/cri/streams/runtime_stream.hpp"
 #include "runtime/loop_actor.hpp"
+#include "runtime/socket_address.hpp"
 
 namespace troupe::cri {
 namespace {
@@ -30,27 +30,17 @@ constexpr std::uint64_t open_limit_us = 20'000'000;
 
 /// A socket that is connecting to a numeric address; -1 with errno.
 int connect_to(const stream_place& at) {
-  sockaddr_storage where{};
-  socklen_t size = 0;
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&where);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&where);
-  if (inet_pton(AF_INET, at.host.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(at.port);
-    size = sizeof *v4;
-  } else if (inet_pton(AF_INET6, at.host.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(at.port);
-    size = sizeof *v6;
-  } else {
+  runtime::socket_address where{};
+  auto size = runtime::parse_address(at.host, at.port, where);
+  if (size == 0) {
     errno = EADDRNOTAVAIL;
     return -1;
   }
-  int fd = ::socket(where.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = ::socket(where.base.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   int yes = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&where), size) == 0 || errno == EINPROGRESS) return fd;
+  if (::connect(fd, &where.base, size) == 0 || errno == EINPROGRESS) return fd;
   int why = errno;
   ::close(fd);
   errno = why;
