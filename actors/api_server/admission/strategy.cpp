@@ -108,7 +108,9 @@ status admit(admission_context& context, operation what, const node* previous, d
 
 status allocate(admission_context& context, operation what, const node* previous, document* object) {
   const auto& info = context.request.info();
-  if (!info.group.empty() || info.plural != "services" || !context.request.subresource_name().empty()) return {};
+  if (!info.group.empty() || info.plural != "services") return {};
+  // A Service's end gives back what it has, also when its last finalizer went with its status.
+  if (what != operation::delete_ && !context.request.subresource_name().empty()) return {};
   const cluster_objects others(context.cluster);
   const auto request = to_request(context, what, previous, object, others);
   rules::allocation_input input;
