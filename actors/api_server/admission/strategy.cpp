@@ -97,7 +97,10 @@ status prepare_for_create(admission_context& context, document& object) {
 }
 
 status prepare_for_update(admission_context& context, const node& previous, document& object) {
-  rules::prepare_changed(context.request.info().type, context.request.subresource_name(), previous, object);
+  const auto& request = context.request;
+  rules::prepare_changed(request.info().type, request.subresource_name(), previous, object);
+  if (request.info().plural == "certificatesigningrequests")
+    rules::prepare_signing_request_update(request.subresource_name(), previous, object, rules::rfc3339(request.now_ms));
   return {};
 }
 
