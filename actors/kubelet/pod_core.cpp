@@ -18,7 +18,16 @@ std::size_t pod_turn::find(const std::string& name) const {
 
 // -- events
 
+/// Somebody else has written the pod's status, as the node lifecycle controller does when it has not heard of the node
+/// for long: ours is written again (k8s.io/kubernetes/pkg/kubelet/status, needsReconcile).
+void pod_turn::notice_rewritten(const object& now_shown) {
+  if (s.write_under_way || s.written_status.empty()) return;
+  auto shown = ready_shown(now_shown);
+  if (!shown.empty() && shown != s.conditions["Ready"].first) s.last_status.clear();
+}
+
 void pod_turn::on(const pod_observed& e) {
+  notice_rewritten(*e.pod);
   if (s.planned && !worth_reading(*s.object, *e.pod)) {
     s.object = e.pod;
     return;

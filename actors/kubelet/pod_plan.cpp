@@ -158,4 +158,12 @@ bool worth_reading(const object& before, const object& now) {
   return text_after(b, "\"generation\":").empty();
 }
 
+std::string_view ready_shown(const object& pod) {
+  auto json = pod.json.view();
+  auto at = find_text(json, R"({"type":"Ready",)");
+  if (at == json.npos) return {};
+  auto value = text_after(json.substr(at), "\"status\":");
+  return value.size() > 2 ? value.substr(1, value.size() - 2) : std::string_view();
+}
+
 }  // namespace troupe::kubelet

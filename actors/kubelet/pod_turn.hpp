@@ -36,6 +36,7 @@ struct pod_turn {
 
   // pod_core.cpp
   void on(const pod_observed& e);
+  void notice_rewritten(const object& now_shown);
   void on(const pod_vanished& e);
   void on(const runtime_listed& e);
   void on(const runtime_changed& e);

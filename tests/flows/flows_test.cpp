@@ -112,6 +112,26 @@ TEST_CASE("flow: silent_node") {
       3);
 }
 
+/// The control plane hears of no node any more: it evicts nobody, and afterwards everything is as it was.
+TEST_CASE("flow: cut_off") {
+  run_flow("cut_off", [](cluster& troupe, std::mt19937_64&) {
+    create_deployment(troupe, 4);
+    REQUIRE(troupe.settles(4, 60s));
+    auto before = troupe.pods();
+    for (const char* node : {"root/nodes/hollow-0", "root/nodes/hollow-1"})
+      troupe.world.partition(node, "root/api_server");
+    troupe.world.run_for(1200s);
+    auto meanwhile = troupe.pods();
+    CHECK(
+        std::none_of(meanwhile.begin(), meanwhile.end(), [](const pod_row& pod) { return pod.ready || pod.deleting; }));
+    troupe.world.clear_faults();
+    CHECK(troupe.world.crash(
+        "root/api_server/cacher-pods"));  // what was lost is not sent again: watches end, as links do
+    CHECK(troupe.settles(4, 120s));
+    CHECK(troupe.pods() == before);
+  });
+}
+
 /// Every component crashes at some moment, everything converges.
 TEST_CASE("flow: crashes") {
   constexpr const char* paths[] = {"root/store",

@@ -423,3 +423,21 @@ TEST_CASE("a sandbox without a pod is removed") {
   CHECK(n.count("remove s0") == 1);
   CHECK(n.finished);
 }
+
+TEST_CASE("a status that somebody else has written is written again, once") {
+  kubelet_node n;
+  n.observe(pod_json(one));
+  auto shown = [&](const char* ready) {
+    n.observe(pod_json(one, "",
+                       std::string(R"("conditions":[{"type":"Initialized","status":"True"},{"type":"Ready",)") +
+                           R"("observedGeneration":1,"status":")" + ready + R"("}])"));
+  };
+  shown("True");
+  REQUIRE(n.statuses.size() == 1);
+  shown("False");
+  REQUIRE(n.statuses.size() == 2);
+  CHECK(n.statuses[1] == n.statuses[0]);
+  shown("True");
+  n.advance(5'000);
+  CHECK(n.statuses.size() == 2);
+}
