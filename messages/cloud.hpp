@@ -16,6 +16,10 @@
 
 namespace troupe::cloud {
 
+/// Annotation of a Service whose load balancer address is announced on the network by a node: the node's name. Its
+/// service proxy answers ARP for the address; every other one serves it without.
+constexpr const char* announcer_annotation = "troupe.dev/announcing-node";
+
 /// A machine as its provider knows it; empty texts: the provider does not say.
 struct machine {
   std::string provider_id;  // "local://NAME"

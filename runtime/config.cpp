@@ -9,6 +9,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include "messages/ipv4.hpp"
 #include "messages/number.hpp"
 
 namespace troupe::runtime {
@@ -170,6 +171,11 @@ const std::vector<row>& rows() {
        0,
        0,
        {"auto", "local", "none"}},
+      {{"cloud.load_balancer_pool", "string", "addresses that LoadBalancer Services are given"},
+       [](auto& c) { return &c.cloud.load_balancer_pool; },
+       0,
+       0,
+       {}},
       {{"trace.enabled", "boolean", "record every component's events and effects"},
        [](auto& c) { return &c.trace.enabled; },
        0,
@@ -402,6 +408,22 @@ status check_store(const configuration& config) {
   return {};
 }
 
+/// An address that is a pod's or a Service's already would lead to neither.
+status check_pool(const configuration& config) {
+  const auto& text = config.cloud.load_balancer_pool;
+  if (text.empty()) return {};
+  auto refused = [](const std::string& why) { return bad_request("cloud.load_balancer_pool: " + why); };
+  auto pool = ipv4_pool_in(text);
+  if (!pool) return refused("must be FIRST-LAST or BASE/BITS in IPv4, not \"" + text + "\"");
+  if (config.cloud.provider == "none") return refused("of no use with cloud.provider none");
+  const std::pair<std::string_view, const std::string&> others[] = {
+      {"api_server.service_cidr", config.api_server.service_cidr}, {"nodes.pod_cidr", config.nodes.pod_cidr}};
+  for (const auto& [key, range] : others)
+    if (auto block = ipv4_block_in(range); block && pool->first <= block->last() && block->first() <= pool->last)
+      return refused("overlaps " + std::string(key).append(" ").append(range));
+  return {};
+}
+
 }  // namespace
 
 status check_config(const configuration& config) {
@@ -410,6 +432,7 @@ status check_config(const configuration& config) {
     if (auto bad = check_address("link.listen", config.link.listen); !bad.ok()) return bad;
   if (config.data_dir.empty() && config.store.backend == "embedded")
     return bad_request("data_dir: required with store.backend embedded (--data-dir DIR)");
+  if (auto bad = check_pool(config); !bad.ok()) return bad;
   return check_store(config);
 }
 

@@ -68,7 +68,8 @@ struct configuration {
   } kube_proxy;
 
   struct {
-    std::string provider = "auto";  // auto, local, none
+    std::string provider = "auto";   // auto, local, none
+    std::string load_balancer_pool;  // "FIRST-LAST" or "BASE/BITS"; empty: Services get the nodes' addresses
   } cloud;
 
   struct {

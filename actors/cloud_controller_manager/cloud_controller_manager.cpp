@@ -1,8 +1,8 @@
 #include "actors/cloud_controller_manager/cloud_controller_manager.hpp"
 
-#include "actors/cloud_controller_manager/balancer/core.hpp"
 #include "actors/cloud_controller_manager/local/provider.hpp"
 #include "actors/cloud_controller_manager/node/core.hpp"
+#include "actors/cloud_controller_manager/route/core.hpp"
 #include "runtime/controller.hpp"
 
 namespace troupe::cloud {
@@ -28,9 +28,14 @@ std::vector<runtime::child_spec> children(const manager_options& options) {
     return std::make_unique<node_core>(std::make_unique<local_provider>());
   }));
   all.push_back(controller_child(options, "balancer", "service-controller",
-                                 [answer = options.nodes_answer]() -> std::unique_ptr<controller::core> {
-                                   return std::make_unique<balancer_core>(answer);
+                                 [how = options.balancer]() -> std::unique_ptr<controller::core> {
+                                   return std::make_unique<balancer_core>(how);
                                  }));
+  if (!options.routed.empty())
+    all.push_back(controller_child(options, "route", "route-controller",
+                                   [range = options.routed]() -> std::unique_ptr<controller::core> {
+                                     return std::make_unique<route_core>(range);
+                                   }));
   return all;
 }
 

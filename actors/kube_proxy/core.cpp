@@ -20,16 +20,43 @@ effects touch(state& s, const std::string& service) {
   return wake(s);
 }
 
+/// Not before everything is known: until then the addresses of an earlier incarnation stay.
+effects settle_announced(state& s) {
+  if (!s.is_synced) return {};
+  std::set<address> wanted;
+  for (const auto& [key, ips] : s.announced) wanted.insert(ips.begin(), ips.end());
+  if (s.told == wanted) return {};
+  announce out{{wanted.begin(), wanted.end()}};
+  s.told = std::move(wanted);
+  return {std::move(out)};
+}
+
+effects note_announced(state& s, const std::string& service, std::vector<address> ips) {
+  auto known = s.announced.find(service);
+  if (known == s.announced.end() ? ips.empty() : known->second == ips) return {};
+  if (ips.empty())
+    s.announced.erase(known);
+  else
+    s.announced[service] = std::move(ips);
+  return settle_announced(s);
+}
+
+effects together(effects first, effects second) {
+  for (auto& one : second) first.push_back(std::move(one));
+  return first;
+}
+
 effects on_service(state& s, const service_info& service) {
   s.services[service.key].info = std::make_unique<service_info>(service);
-  return touch(s, service.key);
+  auto out = note_announced(s, service.key, service.announced ? service.balancer_ips : std::vector<address>());
+  return together(std::move(out), touch(s, service.key));
 }
 
 effects on_service_gone(state& s, const std::string& key) {
   auto found = s.services.find(key);
   if (found == s.services.end() || !found->second.info) return {};
   found->second.info.reset();
-  return touch(s, key);
+  return together(note_announced(s, key, {}), touch(s, key));
 }
 
 effects on_slice_gone(state& s, const std::string& key) {
@@ -47,9 +74,7 @@ effects on_slice(state& s, const slice_info& slice) {
   if (known != s.service_of_slice.end() && known->second != slice.service) out = on_slice_gone(s, slice.key);
   s.service_of_slice[slice.key] = slice.service;
   s.services[slice.service].slices[slice.key] = slice;
-  auto more = touch(s, slice.service);
-  out.insert(out.end(), more.begin(), more.end());
-  return out;
+  return together(std::move(out), touch(s, slice.service));
 }
 
 /// UDP frontends whose backends are others than before.
@@ -198,7 +223,7 @@ effects step(state& s, const event& e) {
     effects operator()(const slice_removed& x) { return on_slice_gone(s, x.key); }
     effects operator()(const synced&) {
       s.is_synced = true;
-      return wake(s);
+      return together(settle_announced(s), wake(s));
     }
     effects operator()(const turn_due&) { return on_turn(s); }
     effects operator()(const batch_done& x) { return on_done(s, x); }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -114,7 +115,12 @@ struct retry_after {
   std::string why;
   MSGPACK_DEFINE(pause_ms, why)
 };
-using effect = std::variant<apply_batch, continue_soon, retry_after>;
+/// This machine answers ARP for these addresses and no others. Sorted.
+struct announce {
+  std::vector<address> ips;
+  MSGPACK_DEFINE(ips)
+};
+using effect = std::variant<apply_batch, continue_soon, retry_after, announce>;
 using effects = std::vector<effect>;
 
 /// One Service and what belongs to it; `info` is empty while only slices of it are known.
@@ -133,11 +139,13 @@ struct state {
   std::map<std::string, service_state> services;
   std::map<std::string, std::string> service_of_slice;
   element_table table;
-  std::set<std::string> dirty;         // services whose part of the table is to be decided anew
-  element_table::change_map pending;   // of the table since the last batch
-  std::set<frontend> pending_flows;    // UDP frontends whose backends have changed since
-  std::set<frontend> flows_in_flight;  // those that the batch under way looks after
-  std::set<chain_id> chains;           // known to the kernel
+  std::set<std::string> dirty;                            // services whose part of the table is to be decided anew
+  element_table::change_map pending;                      // of the table since the last batch
+  std::set<frontend> pending_flows;                       // UDP frontends whose backends have changed since
+  std::set<frontend> flows_in_flight;                     // those that the batch under way looks after
+  std::set<chain_id> chains;                              // known to the kernel
+  std::map<std::string, std::vector<address>> announced;  // by service, those of this machine
+  std::optional<std::set<address>> told;                  // by the last announce
   bool is_synced = false;
   bool whole = true;            // the next batch replaces the table
   bool turn_pending = false;    // continue_soon was asked for

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 
+#include "messages/cloud.hpp"
 #include "messages/number.hpp"
 #include "messages/views/core_v1.hpp"
 #include "messages/views/discovery_v1.hpp"
@@ -58,7 +59,7 @@ std::string to_text(address ip) {
   return inet_ntop(AF_INET, &raw, text, sizeof text);
 }
 
-std::optional<service_info> decode_service(const object& service) {
+std::optional<service_info> decode_service(const object& service, const std::vector<std::string>& nodes) {
   if (service.label(proxy_name_label)) return std::nullopt;
   auto content = document::parse(service.json.view());
   if (!content) return std::nullopt;
@@ -71,6 +72,8 @@ std::optional<service_info> decode_service(const object& service) {
   for (auto text : spec.external_ips())
     if (auto ip = parse_address(text)) out.external_ips.push_back(*ip);
   read_balancer(view, out);
+  for (auto [key, value] : view.metadata().annotations())
+    if (key == cloud::announcer_annotation) out.announced = std::find(nodes.begin(), nodes.end(), value) != nodes.end();
   out.internal_local = spec.internal_traffic_policy() == "Local";
   out.external_local = spec.external_traffic_policy() == "Local";
   if (spec.session_affinity() == "ClientIP")

@@ -13,10 +13,9 @@
 namespace troupe::kube_proxy {
 
 /// A Service; nothing for one that is not proxied: headless, ExternalName, without an IPv4 cluster address, or kept by
-/// another proxy (label service.kubernetes.io/service-proxy-name).
-std::optional<service_info> decode_service(const object& service);
-/// An EndpointSlice; nothing for one that is not of IPv4 addresses or belongs to no Service. `nodes`: names of the
-/// nodes of this machine.
+/// another proxy (label service.kubernetes.io/service-proxy-name). `nodes`: names of the nodes of this machine.
+std::optional<service_info> decode_service(const object& service, const std::vector<std::string>& nodes = {});
+/// An EndpointSlice; nothing for one that is not of IPv4 addresses or belongs to no Service.
 std::optional<slice_info> decode_slice(const object& slice, const std::vector<std::string>& nodes);
 
 /// "10.1.2.3"; nothing when the text is not an IPv4 address.

@@ -70,6 +70,7 @@ class collector {
     for (auto ip : service_.balancer_ips) {
       external({false, port.protocol, port.port, ip}, line);
       limit({false, port.protocol, port.port, ip});
+      if (service_.announced) add({table_map::announced, 0, 0, ip, 0, 0}, {});
     }
     if (port.node_port != 0) external({true, port.protocol, port.node_port, 0}, line);
   }

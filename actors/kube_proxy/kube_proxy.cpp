@@ -52,7 +52,8 @@ class proxy_shell final : public component<shell_actor> {
         services_(session_, all_of("/api/v1/services"), service_handlers()),
         slices_(session_, all_of("/apis/discovery.k8s.io/v1/endpointslices"), slice_handlers()),
         trace_(*this),
-        edge_(how_.make_edge ? how_.make_edge() : std::make_unique<nft_driver>(script_options{how_.pods})) {
+        edge_(how_.make_edge ? how_.make_edge() : std::make_unique<nft_driver>(script_options{how_.pods})),
+        announcer_(how_.make_announcer ? how_.make_announcer() : nullptr) {
     set_exit_handler([this](caf::exit_msg& order) {
       stopped_ = order.reason == caf::exit_reason::user_shutdown;
       quit(std::move(order.reason));
@@ -70,7 +71,10 @@ class proxy_shell final : public component<shell_actor> {
   }
 
   /// No batch of this incarnation may reach the kernel after the next one's.
-  void on_exit() override { edge_->stop(stopped_); }
+  void on_exit() override {
+    edge_->stop(stopped_);
+    if (stopped_ && announcer_) announcer_->hold({});
+  }
 
  private:
   static session_options session_settings() {
@@ -114,7 +118,7 @@ class proxy_shell final : public component<shell_actor> {
 
   void observe_service(const object& service) {
     count_service();
-    if (auto info = decode_service(service))
+    if (auto info = decode_service(service, how_.nodes))
       feed(service_observed{std::move(*info)});
     else
       feed(service_removed{object_key(service)});
@@ -138,6 +142,7 @@ class proxy_shell final : public component<shell_actor> {
     if (token == token_probe) {
       start_timer(std::chrono::milliseconds(how_.probe_ms), token_probe);
       feed(probe_due{});
+      if (announced_) perform(*announced_);  // somebody may have taken them away
     }
   }
 
@@ -193,6 +198,14 @@ class proxy_shell final : public component<shell_actor> {
     start_timer(std::chrono::milliseconds(pause.pause_ms), token_retry);
   }
 
+  void perform(const announce& order) {
+    announced_ = order;
+    if (!announcer_) return;
+    auto bad = announcer_->hold(order.ips);
+    if (!bad.empty() && bad != announce_trouble_) log(log_level::error, "kube_proxy.not_announced", bad);
+    announce_trouble_ = std::move(bad);
+  }
+
   proxy_options how_;
   state state_;
   api_session session_;
@@ -200,9 +213,12 @@ class proxy_shell final : public component<shell_actor> {
   informer slices_;
   trace::core_trace trace_;
   std::unique_ptr<table_edge> edge_;
-  bool stopped_ = false;  // in good order: not to be started again
-  bool told_ = false;     // that the table is in step
-  std::string trouble_;   // told already
+  std::unique_ptr<announcer> announcer_;
+  std::optional<announce> announced_;  // the last order
+  std::string announce_trouble_;       // told already
+  bool stopped_ = false;               // in good order: not to be started again
+  bool told_ = false;                  // that the table is in step
+  std::string trouble_;                // told already
   std::uint64_t sent_id_ = 0;
   batch_kind sent_kind_ = batch_kind::probe;
   std::uint64_t sent_us_ = 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/kube_proxy/announcer.hpp"
 #include "actors/kube_proxy/core.hpp"
 #include "actors/kube_proxy/edge.hpp"
 #include "actors/kube_proxy/types.hpp"
@@ -34,12 +35,14 @@ struct proxy_options {
   std::shared_ptr<proxy_metrics> measured;  // may be null
   /// Makes the way to the kernel, once per incarnation; empty: nft_driver.
   std::function<std::unique_ptr<table_edge>()> make_edge;
+  /// Makes what answers ARP for balancers' addresses, once per incarnation; empty: nobody does.
+  std::function<std::unique_ptr<announcer>()> make_announcer;
   options core;
   std::int64_t probe_ms = 30'000;  // how often the table is looked for
 };
 
-/// Starts the proxy. Stopped cleanly, it takes its table with it; when it crashes, the table goes on serving until the
-/// next incarnation replaces it.
+/// Starts the proxy. Stopped cleanly, it takes its table and announced addresses with it; when it crashes, the table
+/// goes on serving until the next incarnation replaces it.
 kube_proxy_actor spawn_kube_proxy(caf::actor_system& system, proxy_options options);
 
 /// Why this process cannot keep tables: rights or libraries that are missing; empty when it can.

@@ -27,7 +27,7 @@ constexpr std::string_view ported = "meta l4proto { tcp, udp, sctp }";
 struct map_text {
   std::string_view name, declaration;
 };
-constexpr std::array<map_text, 14> maps = {{
+constexpr std::array<map_text, 15> maps = {{
     {"services", "map services { type ipv4_addr . inet_proto . inet_service : verdict; }"},
     {"node_ports", "map node_ports { type inet_proto . inet_service : verdict; }"},
     {"endpoints",
@@ -48,6 +48,7 @@ constexpr std::array<map_text, 14> maps = {{
     {"hairpins", "set hairpins { type ipv4_addr . ipv4_addr; }"},
     {"limited", "set limited { type ipv4_addr . inet_proto . inet_service; }"},
     {"allowed", "set allowed { type ipv4_addr . inet_proto . inet_service . ipv4_addr; flags interval; }"},
+    {"announced", "set announced { type ipv4_addr; }"},
 }};
 
 std::string_view map_name(table_map map) { return maps[static_cast<std::size_t>(map)].name; }
@@ -96,8 +97,10 @@ void append_frame(std::string& out, const script_options& options) {
   add("check_services", {fmt::format("{} ip daddr . {} vmap @refused", ported, th), "ip daddr @cluster_ips reject"});
   add("check_node_ports",
       {fmt::format("{} fib daddr type local ip daddr != 127.0.0.0/8 {} vmap @refused_node_ports", ported, th)});
-  add("filter_input", {"type filter hook input priority filter", "ct state new jump check_node_ports",
-                       "ct state new jump check_services"});
+  // What else listens on this machine is not to be reached by an address that is announced for a Service's ports.
+  add("filter_input",
+      {"type filter hook input priority filter", "ct state new jump check_node_ports",
+       "ct state new jump check_services", fmt::format("ct state new {} ip daddr @announced reject", ported)});
   add("filter_forward", {"type filter hook forward priority filter", "ct state new jump check_services"});
   add("filter_output", {"type filter hook output priority filter", "ct state new jump check_services"});
   out += "}\n";
@@ -167,7 +170,7 @@ void append_key(std::string& out, const element_key& key) {
     out += " . ";
     append_address(out, key.ip);
   }
-  if (key.map == table_map::cluster_ips || key.map == table_map::hairpins) return;
+  if (key.map == table_map::cluster_ips || key.map == table_map::hairpins || key.map == table_map::announced) return;
   fmt::format_to(std::back_inserter(out), "{}{} . {}", by_node_port(key.map) ? "" : " . ", protocol_name(key.protocol),
                  key.port);
   switch (key.map) {

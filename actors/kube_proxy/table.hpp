@@ -36,6 +36,7 @@ enum class table_map : std::uint8_t {
   hairpins,            // backends on this machine, which may be their own clients
   limited,             // frontends with source ranges
   allowed,             // frontend, range of sources
+  announced,           // balancer's addresses that are this machine's own, for the sake of ARP
 };
 
 /// How a chain picks. `outside`: and has the source masqueraded. `near`: the slots from near_slots on, which hold the

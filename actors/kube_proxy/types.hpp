@@ -54,8 +54,9 @@ struct service_info {
   bool external_local = false;               // externalTrafficPolicy: Local
   std::uint32_t affinity_seconds = 0;        // sessionAffinity ClientIP; 0: none
   std::vector<service_port> ports;
+  bool announced = false;  // this machine answers ARP for the balancer's addresses
   MSGPACK_DEFINE(key, cluster_ip, external_ips, balancer_ips, source_ranges, internal_local, external_local,
-                 affinity_seconds, ports)
+                 affinity_seconds, ports, announced)
 };
 
 struct endpoint_info {

@@ -14,7 +14,8 @@ namespace troupe::runtime {
 namespace {
 
 bool has_cloud(const configuration& config, const machine& host) {
-  return config.cloud.provider == "local" || (config.cloud.provider == "auto" && !host.hollow());
+  return config.cloud.provider == "local" ||
+         (config.cloud.provider == "auto" && (!host.hollow() || !config.cloud.load_balancer_pool.empty()));
 }
 
 bool joins_machines(const configuration& config) { return !config.link.listen.empty(); }
@@ -23,6 +24,16 @@ bool joins_machines(const configuration& config) { return !config.link.listen.em
 controllers::pod_ranges ranges_for_others(const configuration& config) {
   if (!joins_machines(config)) return {};
   return {config.nodes.pod_cidr, static_cast<std::uint32_t>(config.nodes.count)};
+}
+
+/// Service proxies on other machines are those machines' own matter.
+cloud::manager_options cloud_options(const configuration& config, const stable_ref<api::api_server_actor>& server,
+                                     bool has_proxy) {
+  cloud::manager_options out;
+  out.server = server;
+  out.balancer = {has_proxy || joins_machines(config), config.cloud.load_balancer_pool};
+  if (joins_machines(config)) out.routed = config.nodes.pod_cidr;
+  return out;
 }
 
 child_spec scheduler_child(const stable_ref<api::api_server_actor>& server) {
@@ -81,7 +92,8 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
   if (around.measured) proxy = proxy_child(config, *around.host, out.server, *around.measured);
   if (has_cloud(config, *around.host))
     (alone ? children : elected)
-        .push_back(supervisor_child("cloud_controller_manager", cloud::children({out.server, proxy.has_value()})));
+        .push_back(supervisor_child("cloud_controller_manager",
+                                    cloud::children(cloud_options(config, out.server, proxy.has_value()))));
   if (!alone) add_elected(children, config, around, out.server, std::move(elected));
   if (proxy) children.push_back(std::move(*proxy));
   return out;

@@ -20,6 +20,7 @@ std::optional<child_spec> proxy_child(const configuration& config, const machine
   for (std::int64_t i = 0; i < config.nodes.count; ++i)
     how.nodes.push_back(node_name(config, static_cast<std::size_t>(i)));
   how.pods = kube_proxy::parse_range(config.nodes.pod_cidr).value_or(kube_proxy::address_range{});
+  how.make_announcer = [address = host.address()] { return kube_proxy::kernel_announcer(address); };
   how.measured = std::make_shared<kube_proxy::proxy_metrics>(measured);
   return child<kube_proxy::kube_proxy_actor>(
       "kube_proxy", [how](caf::actor_system& in) { return kube_proxy::spawn_kube_proxy(in, how); });

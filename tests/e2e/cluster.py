@@ -116,10 +116,18 @@ class Machine(Sandbox):
         self.run("nft", "-f", "-", input="".join(
             f"add table inet cut\nadd chain inet cut {hook} {{ type filter hook {hook} priority -300; }}\n"
             f"add rule inet cut {hook} {way} eth0 drop\n"
-            for hook, way in (("prerouting", "iifname"), ("postrouting", "oifname"))))
+            for hook, way in (("prerouting", "iifname"), ("postrouting", "oifname"))) + "".join(
+            f"add table arp cut\nadd chain arp cut {hook} {{ type filter hook {hook} priority 0; policy drop; }}\n"
+            for hook in ("input", "output")))
 
     def heal(self):
         self.run("nft", "delete", "table", "inet", "cut")
+        self.run("nft", "delete", "table", "arp", "cut")
+
+    def announced(self):
+        """Balancers' addresses for which it answers ARP."""
+        lines = self.run("ip", "-4", "-o", "addr", "show", "dev", "lo").splitlines()
+        return [line.split()[3].removesuffix("/32") for line in lines if "lo:troupe" in line]
 
 
 class Wire:

@@ -22,7 +22,8 @@ def tour(tmp_path_factory, images):  # noqa: F811
     wire, maker = Wire(3), Maker(tmp_path_factory.mktemp("tour"))
     try:
         home, left, right = wire.machines
-        plane = maker.plane(address=home.address, sandbox=home, extra=["--set", "controllers.eviction_seconds=2"])
+        plane = maker.plane(address=home.address, sandbox=home, extra=[
+            "--set", "controllers.eviction_seconds=2", "--set", "cloud.load_balancer_pool=10.99.0.192/28"])
         plane.left = maker.node(plane, "left", runtime="cri", sandbox=left)
         plane.right = maker.node(plane, "right", runtime="cri", sandbox=right)
         for node in (plane.left, plane.right):
@@ -33,6 +34,7 @@ def tour(tmp_path_factory, images):  # noqa: F811
         yield plane
         for node in (plane.left, plane.right):
             assert node.stop() == 0, node.log.read_text()[-3000:]
+            assert node.sandbox.announced() == []
         assert plane.stop() == 0, plane.log.read_text()[-3000:]
     finally:
         maker.close()
@@ -147,6 +149,45 @@ def test_commands_and_ports_of_pods_over_the_link(tour, web, boxes):
         forward.wait()
 
 
+def routed(plane, name):
+    return any(c["type"] == "NetworkUnavailable" and c["status"] == "False" and c["reason"] == "RouteCreated"
+               for c in plane.get(f"/api/v1/nodes/{name}")["status"]["conditions"])
+
+
+def test_nodes_with_a_route_say_so(tour):
+    for node in nodes(tour):
+        eventually(lambda: routed(tour, node.name))
+
+
+SERVICES = "/api/v1/namespaces/default/services"
+
+
+@pytest.fixture(scope="module")
+def balanced(tour, web):
+    """A LoadBalancer Service over nginx: its address."""
+    tour.kubectl("expose", "deployment", "web", "--name=balanced", "--type=LoadBalancer", "--port=80")
+    return eventually(lambda: tour.get(f"{SERVICES}/balanced")["status"]["loadBalancer"]["ingress"])[0]["ip"]
+
+
+def announcer(plane, name="balanced"):
+    return plane.get(f"{SERVICES}/{name}")["metadata"].get("annotations", {}).get("troupe.dev/announcing-node")
+
+
+def test_a_balanced_service_answers_on_its_address_everywhere(tour, balanced, boxes):
+    assert balanced == "10.99.0.193"
+    for machine in (tour.left.sandbox, tour.right.sandbox, tour.sandbox):  # the last one is no node: it has to ask for it
+        assert eventually(lambda: machine.http(balanced, 80))[0] == 200
+    for box in boxes.values():
+        assert tour.kubectl("exec", box, "--", "wget", "-q", "-O", "-", f"http://{balanced}/").startswith("web-")
+    assert [node.name for node in nodes(tour) if balanced in node.sandbox.announced()] == [announcer(tour)]
+    # Another one gets the next address, and gives it back.
+    tour.kubectl("expose", "deployment", "web", "--name=second", "--type=LoadBalancer", "--port=80")
+    eventually(lambda: tour.sandbox.http("10.99.0.194", 80)[0] == 200)
+    tour.kubectl("delete", "service", "second")
+    eventually(lambda: all("10.99.0.194" not in node.sandbox.announced() for node in nodes(tour)))
+    assert tour.http("GET", f"{SERVICES}/second")[0] == 404
+
+
 class Load:
     """Creates and watches of config maps by clients that know what they were promised, while something happens."""
 
@@ -221,7 +262,7 @@ def test_a_process_is_killed_under_load(tour, web, boxes, load, which):
     print(f"{which}: works again after {took:.2f} s, {load.finish()} writes kept")
 
 
-def test_a_machine_is_cut_off_and_returns(tour, web, boxes, load):
+def test_a_machine_is_cut_off_and_returns(tour, web, balanced, boxes, load):
     """Its pods are replaced elsewhere; one whose name is fixed is not made again before the machine has let go of it."""
     tour.left.sandbox.cut()
     begun = time.monotonic()
@@ -232,6 +273,8 @@ def test_a_machine_is_cut_off_and_returns(tour, web, boxes, load):
                                        and p["status"].get("phase") == "Running"]) == 4, 30)
     assert replaced
     assert eventually(lambda: tour.right.sandbox.http(web, 80))[0] == 200  # and the Service leads nowhere else
+    eventually(lambda: announcer(tour) == "right" and tour.right.sandbox.announced() == [balanced])
+    assert eventually(lambda: tour.sandbox.http(balanced, 80))[0] == 200
     fixed = eventually(lambda: (p := tour.pod(boxes["left"])) and "deletionTimestamp" in p["metadata"] and p)
     again = tour.kubectl("run", boxes["left"], "--image=localhost/busybox:1", check=False)
     assert again.returncode != 0 and "exists" in again.stderr
@@ -243,6 +286,7 @@ def test_a_machine_is_cut_off_and_returns(tour, web, boxes, load):
     eventually(lambda: tour.http("GET", f"/api/v1/namespaces/default/pods/{boxes['left']}")[0] == 404, 30)
     assert fixed["metadata"]["uid"]
     assert tour.left.containers("main") == []
+    assert tour.left.sandbox.announced() == []
     converged(tour)
     print(f"cut: unknown after {marked:.1f} s, ready {back:.1f} s after the wire was whole, {load.finish()} writes kept")
     assert box_on(tour, tour.left) == boxes["left"]

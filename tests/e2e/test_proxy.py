@@ -323,6 +323,39 @@ def test_a_balanced_service_answers_at_the_nodes_address(own_network, tmp_path):
     assert cluster.stop() == 0
 
 
+def test_a_balanced_service_answers_at_its_address_of_the_pool_for_its_ports_only(own_network, tmp_path):
+    network = own_network
+    cluster = ProxyCluster(tmp_path, network)
+    cluster.arguments += ["--set", "cloud.load_balancer_pool=192.0.2.129-192.0.2.129"]
+    cluster.start()
+    cluster.service("balanced", "10.96.3.1", type="LoadBalancer")
+    cluster.endpoints("balanced", PODS)
+    ingress = eventually(lambda: cluster.get(f"{SERVICES}/balanced")["status"]["loadBalancer"]["ingress"])
+    assert ingress == [{"ip": "192.0.2.129", "ipMode": "VIP"}]
+    for source in (network.client, network.node, network.pods[PODS[0]]):
+        served(source, "192.0.2.129", 80, NAMES)
+    with network.node.inside(), socket.create_server(("0.0.0.0", 9999)):  # the machine's own: at its own address only
+        with network.client.inside():
+            socket.create_connection(("192.0.2.1", 9999), 3).close()
+        for source in (network.client, network.node):
+            with source.inside(), pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("192.0.2.129", 9999), 3)
+    # The pool is used up, until the first one goes.
+    cluster.service("second", "10.96.3.2", type="LoadBalancer")
+    cluster.endpoints("second", PODS[:1])
+    eventually(lambda: "no address of the pool 192.0.2.129-192.0.2.129 is free" in cluster.kubectl("describe", "service", "second"))
+    cluster.kubectl("delete", "service", "balanced")
+    served(network.client, "192.0.2.129", 80, {"pod2"})
+    cluster.kubectl("patch", "service", "second", "-p", '{"spec":{"type":"ClusterIP"}}')
+    eventually(lambda: "lo:troupe" not in network.node.run("ip", "addr"))
+    assert "finalizers" not in cluster.get(f"{SERVICES}/second")["metadata"]
+    # What the first one had is free again.
+    cluster.service("third", "10.96.3.1", type="LoadBalancer")
+    eventually(lambda: "lo:troupe" in network.node.run("ip", "addr"))
+    assert cluster.stop() == 0
+    assert "lo:troupe" not in network.node.run("ip", "addr")
+
+
 WEB = """
 apiVersion: apps/v1
 kind: Deployment

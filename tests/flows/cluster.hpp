@@ -69,6 +69,8 @@ class cluster {
   virtual bool crash(const std::string& path) = 0;
   /// Nothing passes between the node and the control plane any more.
   virtual void cut_off(const std::string& node) = 0;
+  /// More than it takes until a silent node's pods are evicted.
+  virtual std::chrono::seconds long_silence() const = 0;
   virtual void add_fault(runtime::simulation::fault_rule rule) = 0;
   virtual void clear_faults() = 0;
   virtual std::uint64_t dropped() = 0;

@@ -121,6 +121,25 @@ TEST_CASE("flow: silent_node") {
       3);
 }
 
+/// The control plane hears of no node any more: it evicts nobody, and afterwards everything is as it was.
+TEST_CASE("flow: cut_off") {
+  run_flow("cut_off", [](cluster& troupe, std::mt19937_64&) {
+    create_deployment(troupe, 4);
+    REQUIRE(troupe.settles(4, 60s));
+    auto before = troupe.pods();
+    for (const char* node : {"hollow-0", "hollow-1"}) troupe.cut_off(node);
+    troupe.pass(troupe.long_silence());
+    auto meanwhile = troupe.pods();
+    CHECK(
+        std::none_of(meanwhile.begin(), meanwhile.end(), [](const pod_row& pod) { return pod.ready || pod.deleting; }));
+    troupe.clear_faults();
+    // What was lost is not sent again: watches end, as links do.
+    CHECK(troupe.crash("root/api_server/cacher-pods"));
+    CHECK(troupe.settles(4, 120s));
+    CHECK(troupe.pods() == before);
+  });
+}
+
 /// Every component crashes at some moment, everything converges.
 TEST_CASE("flow: crashes") {
   constexpr const char* paths[] = {"root/store",

@@ -140,6 +140,7 @@ class placed final : public cluster {
       return decided;
     });
   }
+  std::chrono::seconds long_silence() const override { return 12s; }
   void add_fault(fault_rule rule) override { disturbed_.add(std::move(rule)); }
   void clear_faults() override { disturbed_.clear(); }
   std::uint64_t dropped() override { return disturbed_.dropped(); }

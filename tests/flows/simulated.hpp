@@ -25,6 +25,7 @@ class simulated final : public cluster {
   void pass(std::chrono::microseconds time) override { world.run_for(time); }
   bool crash(const std::string& path) override { return world.crash(path); }
   void cut_off(const std::string& node) override { world.partition("root/nodes/" + node, "root/api_server"); }
+  std::chrono::seconds long_silence() const override { return 1200s; }
   void add_fault(runtime::simulation::fault_rule rule) override { world.add_fault(std::move(rule)); }
   void clear_faults() override { world.clear_faults(); }
   std::uint64_t dropped() override { return world.dropped(); }

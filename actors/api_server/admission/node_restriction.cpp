@@ -198,12 +198,33 @@ status admit_csi_node(const admission_request& request) {
   return {};
 }
 
+/// What a volume's growth changes while it goes on, and nothing else.
+status admit_claim(const admission_request& request) {
+  if (request.subresource != "status") return refuse(request, "may only update PVC status");
+  if (request.action != admission_action::update || !request.object) {
+    const bool creates = request.action == admission_action::create;
+    return refuse(request, creates ? "unexpected operation \"CREATE\"" : "unexpected operation \"DELETE\"");
+  }
+  document rest;
+  node both[] = {rest.clone(*request.previous), rest.clone(request.object->root())};
+  for (node& one : both) {
+    if (node* metadata = one.find("metadata"))
+      for (std::string_view field : {"resourceVersion", "managedFields"}) rest.remove(*metadata, field);
+    if (node* state = one.find("status"); state && state->is_object())
+      for (std::string_view field : {"capacity", "conditions", "allocatedResourceStatuses", "allocatedResources"})
+        rest.remove(*state, field);
+  }
+  if (same(&both[0], &both[1])) return {};
+  return refuse_node(request, "is not allowed to update fields other than status.capacity and status.conditions");
+}
+
 }  // namespace
 
 status node_restriction(const admission_request& request) {
   if (request.kubelet.empty()) return {};
   if (request.is("", "nodes")) return admit_node(request);
   if (request.is("", "pods")) return admit_pod(request);
+  if (request.is("", "persistentvolumeclaims")) return admit_claim(request);
   if (request.is("coordination.k8s.io", "leases")) return admit_lease(request);
   if (request.is("storage.k8s.io", "csinodes")) return admit_csi_node(request);
   return {};

@@ -173,16 +173,6 @@ void changed_service(std::string_view subresource, const node& previous, documen
 
 void changed_lease(std::string_view, const node&, document& doc) { new_lease(doc); }
 
-/// A request for a certificate stays what its requester asked for, whoever writes; an approval is conditions and
-/// nothing else (registry/certificates/certificates/strategy.go).
-void changed_signing_request(std::string_view subresource, const node& previous, document& doc) {
-  if (const node* asked = get(&previous, "spec"))
-    doc.set(doc.root(), "spec", doc.clone(*asked));
-  else
-    doc.remove(doc.root(), "spec");
-  if (subresource == "approval") keep(doc, "status", "certificate", previous);
-}
-
 void keeps_status(document&) {}
 
 struct strategy_row {
@@ -203,7 +193,7 @@ constexpr strategy_row rows[] = {
     {"apps/v1.Deployment", reset_status, changed_deployment},
     {"apps/v1.DaemonSet", new_daemon_set, changed_daemon_set},
     {"batch/v1.Job", new_job, nullptr},
-    {"certificates/v1.CertificateSigningRequest", reset_status, changed_signing_request},
+    {"certificates/v1.CertificateSigningRequest", reset_status, nullptr},
     {"apiextensions/v1.CustomResourceDefinition", keeps_status, nullptr},
 };
 

@@ -26,4 +26,8 @@ std::string rfc3339(std::int64_t ms);
 void prepare_service_update(const node& previous, document& object);
 void prepare_service_create(document& object);
 
+/// PrepareForUpdate of a certificate signing request; `now` as above.
+void prepare_signing_request_update(std::string_view subresource, const node& previous, document& object,
+                                    std::string_view now);
+
 }  // namespace troupe::api::rules

@@ -97,7 +97,10 @@ status prepare_for_create(admission_context& context, document& object) {
 }
 
 status prepare_for_update(admission_context& context, const node& previous, document& object) {
-  rules::prepare_changed(context.request.info().type, context.request.subresource_name(), previous, object);
+  const auto& request = context.request;
+  rules::prepare_changed(request.info().type, request.subresource_name(), previous, object);
+  if (request.info().plural == "certificatesigningrequests")
+    rules::prepare_signing_request_update(request.subresource_name(), previous, object, rules::rfc3339(request.now_ms));
   return {};
 }
 
@@ -108,7 +111,9 @@ status admit(admission_context& context, operation what, const node* previous, d
 
 status allocate(admission_context& context, operation what, const node* previous, document* object) {
   const auto& info = context.request.info();
-  if (!info.group.empty() || info.plural != "services" || !context.request.subresource_name().empty()) return {};
+  if (!info.group.empty() || info.plural != "services") return {};
+  // A Service's end gives back what it has, also when its last finalizer went with its status.
+  if (what != operation::delete_ && !context.request.subresource_name().empty()) return {};
   const cluster_objects others(context.cluster);
   const auto request = to_request(context, what, previous, object, others);
   rules::allocation_input input;

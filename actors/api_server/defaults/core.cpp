@@ -72,6 +72,20 @@ void node_status_defaults(document& doc, node& status) {
     doc.set(status, "allocatable", doc.clone(*capacity)).set_ordinal(0xffff);
 }
 
+/// podCIDR is the first of podCIDRs. Where both are said and differ, podCIDR counts, the only one that old clients know
+/// (pkg/apis/core/v1/conversion.go).
+void node_spec_defaults(document& doc, node& spec) {
+  const std::string single(text(&spec, "podCIDR"));
+  const node* several = get(&spec, "podCIDRs");
+  const std::string first = count(several) > 0 ? shown(several->element(0)) : "";
+  if (single.empty() && !first.empty()) doc.set(spec, "podCIDR", std::string_view(first));
+  if (single.empty() || single == first) return;
+  node& list = doc.set(spec, "podCIDRs");
+  doc.clear(list);
+  doc.make_array(list);
+  doc.assign(doc.append(list), std::string_view(single));
+}
+
 void limit_range_item_defaults(document& doc, node& item) {
   if (text(&item, "type") != "Container") return;
   copy_missing(doc, item, "default", get(&item, "max"));
@@ -86,6 +100,7 @@ const named_rule core_rules[] = {
     {"core/v1.ReplicationController", replication_controller_defaults},
     {"core/v1.PersistentVolumeClaim", claim_defaults},
     {"core/v1.Namespace", namespace_defaults},
+    {"core/v1.NodeSpec", node_spec_defaults},
     {"core/v1.NodeStatus", node_status_defaults},
     {"core/v1.LimitRangeItem", limit_range_item_defaults},
     {nullptr, nullptr},

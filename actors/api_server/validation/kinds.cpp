@@ -15,7 +15,7 @@ const std::vector<const kind_rules*>& by_type() {
   static const auto made = [] {
     std::vector<const kind_rules*> out(schema::types().size());
     for (auto list : {core_kinds, service_kinds, workload_kinds, job_kinds, access_kinds, storage_kinds, policy_kinds,
-                      network_kinds})
+                      network_kinds, certificate_kinds})
       for (auto row = list; row->type; ++row)
         if (const auto type = schema::find_type(row->type); type != schema::no_index) out[type] = row;
     return out;

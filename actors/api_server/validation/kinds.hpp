@@ -37,6 +37,7 @@ extern const kind_rules access_kinds[];
 extern const kind_rules storage_kinds[];
 extern const kind_rules policy_kinds[];
 extern const kind_rules network_kinds[];
+extern const kind_rules certificate_kinds[];
 
 /// The row of a type, or null.
 const kind_rules* find_kind_rules(std::uint16_t type);

@@ -18,6 +18,7 @@ using runtime::log_level;
 
 constexpr const char* collection = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 constexpr std::chrono::seconds retry_after{2};
+constexpr std::chrono::hours sweep_every{1};  // cleaner's pollingInterval
 
 class signer final : public runtime::component<api::client_actor> {
  public:
@@ -50,7 +51,32 @@ class signer final : public runtime::component<api::client_actor> {
     runtime::informer_handlers out;
     out.added = [this](const object_ptr& now) { look_at(now); };
     out.modified = [this](const object_ptr&, const object_ptr& now) { look_at(now); };
+    out.synced = [this] {
+      if (!std::exchange(sweeping_, true)) sweep();
+    };
     return out;
+  }
+
+  /// Deletes what has served its time.
+  void sweep() {
+    for (const auto& [name, what] : requests_.objects()) {
+      auto doc = document::parse(what->json.view());
+      if (!doc) continue;
+      const troupe::node* issued = doc->root().find("status", "certificate");
+      auto ends = issued ? pki::not_after(schema::from_base64(issued->string())) : 0;
+      if (has_served(doc->root(), ends, wall_now_ms())) remove(*what);
+    }
+    after(sweep_every, [this] { sweep(); });
+  }
+
+  void remove(const object& what) {
+    auto body =
+        R"({"kind":"DeleteOptions","apiVersion":"v1","preconditions":{"uid":")" + std::string(what.uid) + "\"}}";
+    session_.call(runtime::del(std::string(collection).append("/").append(what.name), std::move(body)),
+                  [this, name = std::string(what.name)](const api::response& answer) {
+                    auto level = answer.error.ok() ? log_level::info : log_level::warn;
+                    log(level, "certificates.removed", "request=" + name + " answer=" + answer.error.message);
+                  });
   }
 
   void look_at(const object_ptr& what) {
@@ -182,6 +208,7 @@ class signer final : public runtime::component<api::client_actor> {
   pki::key_pair authority_;
   runtime::api_session session_;
   runtime::informer requests_;
+  bool sweeping_ = false;
   std::set<std::string> busy_;  // names of requests that are being worked on
 };
 

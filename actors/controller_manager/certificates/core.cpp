@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "messages/wall_time.hpp"
+
 namespace troupe::certificates {
 namespace {
 
@@ -85,6 +87,25 @@ std::string_view permission_of(verdict which) {
 std::string_view message_of(verdict which) {
   return which == verdict::approve_own ? "Auto approving self kubelet client certificate after SubjectAccessReview."
                                        : "Auto approving kubelet client certificate after SubjectAccessReview.";
+}
+
+bool has_served(const node& object, std::int64_t certificate_ends, std::uint64_t now_ms) {
+  constexpr std::uint64_t hour_ms = 3'600'000;
+  auto older = [&](const std::string& time, std::uint64_t by_ms) {
+    const auto then = time_ms(time);
+    return then != 0 && then + by_ms < now_ms;
+  };
+  const node* conditions = object.find("status", "conditions");
+  if (!conditions || conditions->empty())
+    return older(text_at(object.find("metadata"), "creationTimestamp"), 24 * hour_ms);
+  const bool issued = !text_at(object.find("status"), "certificate").empty();
+  for (std::size_t i = 0; i < conditions->size(); ++i) {
+    const node& one = conditions->element(i);
+    auto type = text_at(&one, "type");
+    const bool over = type == "Denied" || type == "Failed" || (type == "Approved" && issued);
+    if (over && older(text_at(&one, "lastUpdateTime"), hour_ms)) return true;
+  }
+  return issued && certificate_ends > 0 && static_cast<std::uint64_t>(certificate_ends) * 1000 < now_ms;
 }
 
 std::int64_t lifetime_of(const request_facts& facts) {

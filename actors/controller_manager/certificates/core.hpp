@@ -1,6 +1,6 @@
-// What becomes of a CertificateSigningRequest: approved by itself, signed, or left to an administrator. Rules and
-// words: Kubernetes' pkg/controller/certificates (approver/sarapprove.go, signer/signer.go) and
-// pkg/apis/certificates/helpers.go.
+// What becomes of a CertificateSigningRequest: approved by itself, signed, or left to an administrator, and cleaned up
+// when it has served its time. Rules and words: Kubernetes' pkg/controller/certificates (approver/sarapprove.go,
+// signer/signer.go, cleaner/cleaner.go) and pkg/apis/certificates/helpers.go.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,10 @@ std::string node_asked_for(const request_facts& facts);
 std::string_view permission_of(verdict which);
 /// The Approved condition's message.
 std::string_view message_of(verdict which);
+
+/// Whether the request is to be deleted: nobody has judged it for a day, it was denied, failed or was given its
+/// certificate an hour ago, or that has ended. `certificate_ends`: in seconds since 1970; 0: not known.
+bool has_served(const node& object, std::int64_t certificate_ends, std::uint64_t now_ms);
 
 /// Seconds: what was asked for, within ten minutes (the API's least) and a year (the signer's default).
 std::int64_t lifetime_of(const request_facts& facts);

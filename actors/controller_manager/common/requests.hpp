@@ -7,6 +7,7 @@
 
 #include "messages/controller.hpp"
 #include "messages/document.hpp"
+#include "messages/wall_time.hpp"
 
 namespace troupe::controllers {
 
@@ -21,10 +22,5 @@ controller::write merge_patch(std::string path, std::string body, std::int32_t s
 controller::write replace(std::string path, std::string body, std::int32_t seen_by, std::uint64_t tag = 0);
 /// DELETE, only if the object still has this uid. That it is gone already is success.
 controller::write erase(std::string path, std::string_view uid, std::int32_t seen_by, std::uint64_t tag = 0);
-
-/// RFC 3339 in UTC with whole seconds.
-std::string time_text(std::uint64_t wall_ms);
-/// Milliseconds since the epoch of such a text; 0 when it is none.
-std::uint64_t time_ms(std::string_view text);
 
 }  // namespace troupe::controllers

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "messages/controller.hpp"
 #include "messages/message.hpp"
@@ -34,14 +35,17 @@ class node_ipam_core final : public controller::core {
  private:
   enum : std::uint32_t { nodes = 0 };
 
-  std::optional<std::uint32_t> part_of(std::string_view cidr) const;
+  /// The first and the last part that a range has something of: nodes may bring one of another size.
+  using parts = std::pair<std::uint32_t, std::uint32_t>;
+
+  std::optional<parts> parts_of(std::string_view cidr) const;
   std::optional<std::uint32_t> free_part() const;
   std::string text_of(std::uint32_t part) const;
 
   pod_ranges ranges_;
-  std::uint32_t base_ = 0;                      // first address
-  std::uint32_t parts_ = 0;                     // how many there are
-  std::map<std::string, std::uint32_t> taken_;  // by node: what it has or is being given
+  std::uint32_t base_ = 0;              // first address
+  std::uint32_t parts_ = 0;             // how many there are
+  std::map<std::string, parts> taken_;  // by node: what it has or is being given
 };
 
 }  // namespace troupe::controllers

@@ -6,13 +6,18 @@
 
 #include "actors/controller_manager/common/owner.hpp"
 #include "actors/controller_manager/common/requests.hpp"
-#include "actors/controller_manager/node_lifecycle/taints.hpp"
 #include "messages/text_search.hpp"
 #include "messages/views/coordination_v1.hpp"
 
 namespace troupe::controllers {
 
 using controller::effect;
+
+namespace {
+
+constexpr std::uint64_t monitor_ms = 5'000;  // node-monitor-period
+
+}  // namespace
 
 struct node_lifecycle_core::turn {
   std::string name;
@@ -44,7 +49,7 @@ std::vector<controller::source> node_lifecycle_core::sources() const {
 std::vector<effect> node_lifecycle_core::observe(const controller::object_changed& change,
                                                  const controller::caches& view) {
   if (change.source == nodes) {
-    if (!change.now) heartbeats_.erase(change.key);
+    observe_node(change);
     return {controller::enqueue{change.key, 0}};
   }
   if (change.source == leases) {
@@ -72,15 +77,45 @@ std::vector<effect> node_lifecycle_core::observe(const controller::object_change
   return fresh ? std::vector<effect>{controller::enqueue{node, 0}} : std::vector<effect>{};
 }
 
+void node_lifecycle_core::observe_node(const controller::object_changed& change) {
+  if (!change.now) {
+    heartbeats_.erase(change.key);
+    evicting_.erase(change.key);
+    return zones_.forget(change.key);
+  }
+  auto content = decode(*change.now);
+  core_v1::node_view node(content);
+  if (change.now->label("node.kubernetes.io/exclude-disruption"))
+    zones_.forget(change.key);
+  else
+    zones_.observe(change.key, zone_of(node), condition_status(node, "Ready") == "True");
+}
+
+/// Nobody knows which node was silent while nobody was heard of: all of them have their grace period again.
+void node_lifecycle_core::settle_zones(const controller::key_due& due, const controller::caches& view,
+                                       std::vector<effect>& out) {
+  auto changed = zones_.settle(due.now_ms);
+  if (changed == zones::turn::none) return;
+  evicting_.clear();
+  if (changed == zones::turn::left)
+    for (auto& [name, last] : heartbeats_) last.seen_ms = due.now_ms;
+  for (const auto& [name, node] : view.all(nodes))
+    if (name != due.key) out.emplace_back(controller::enqueue{name, 0});
+}
+
 std::vector<effect> node_lifecycle_core::reconcile(const controller::key_due& due, const controller::caches& view) {
+  std::vector<effect> woken;
+  settle_zones(due, view, woken);
   auto found = view.find(nodes, due.key);
-  if (!found) return collect_lost_pods(due, view);
+  if (!found) {
+    for (auto& one : collect_lost_pods(due, view)) woken.push_back(std::move(one));
+    return woken;
+  }
   missing_since_ms_.erase(due.key);
   turn now(due, found, view);
-  if (!alive(now)) {
-    mark_unknown(now);
-    if (!now.out.empty()) return std::move(now.out);  // the taints follow when the condition is seen
-  }
+  now.out = std::move(woken);
+  // The taints follow when the condition is seen.
+  if (!alive(now) && mark_unknown(now)) return std::move(now.out);
   keep_taints(now);
   evict(now);
   mark_pods_not_ready(now);
@@ -105,7 +140,8 @@ bool node_lifecycle_core::alive(turn& now) {
   return silent_ms <= grace_ms_;
 }
 
-void node_lifecycle_core::mark_unknown(turn& now) {
+/// Whether something was to be marked.
+bool node_lifecycle_core::mark_unknown(turn& now) {
   auto time = time_text(now.now_ms);
   document body;
   body.make_object(body.root());
@@ -129,17 +165,34 @@ void node_lifecycle_core::mark_unknown(turn& now) {
     body.set(entry, "message", known ? "Kubelet stopped posting node status." : "Kubelet never posted node status.");
     body.set(entry, "lastTransitionTime", time);
   }
-  if (list.empty()) return;
+  if (list.empty()) return false;
   auto order = merge_patch(now.path() + "/status", to_json(body.root()), nodes);
   order.request.content_type = "application/strategic-merge-patch+json";
   order.tolerated = {reason::not_found};
   now.out.emplace_back(std::move(order));
   now.out.emplace_back(
       controller::note{now.object, false, "NodeNotReady", "Node " + now.name + " status is now: NodeNotReady"});
+  return true;
+}
+
+/// Whether the node may have, or keep, a taint that evicts. One of them is exchanged for the other at once.
+bool node_lifecycle_core::may_evict(turn& now) {
+  auto ready = condition_status(now.node, "Ready");
+  if (zones_.stopped()) return false;
+  if (ready == "True" || ready.empty()) {
+    evicting_.erase(now.name);
+    return true;
+  }
+  auto taints = taints_of(now.node);
+  if (evicting_.count(now.name) > 0 || std::any_of(taints.begin(), taints.end(), evicts)) return true;
+  auto wait_ms = zones_.take(zone_of(now.node), now.now_ms);
+  if (wait_ms == 0) return evicting_.insert(now.name).second;
+  now.look_again(wait_ms.value_or(monitor_ms));
+  return false;
 }
 
 void node_lifecycle_core::keep_taints(turn& now) {
-  auto wanted = wanted_taints(now.node, time_text(now.now_ms));
+  auto wanted = wanted_taints(now.node, time_text(now.now_ms), may_evict(now));
   if (same_taints(wanted, taints_of(now.node))) return;
   document body;
   body.make_object(body.root());
@@ -159,11 +212,16 @@ void node_lifecycle_core::keep_taints(turn& now) {
   now.out.emplace_back(std::move(order));
 }
 
+/// Those that evict; while evictions are stopped, less those that are about to be taken away.
+std::vector<taint> node_lifecycle_core::harmful_taints(const turn& now) const {
+  auto all = taints_of(now.node);
+  std::erase_if(all, [&](const taint& one) { return one.effect != "NoExecute" || (zones_.stopped() && evicts(one)); });
+  return all;
+}
+
 void node_lifecycle_core::evict(turn& now) {
   auto found = pods_on_.find(now.name);
-  auto taints = taints_of(now.node);
-  bool harmful = std::any_of(taints.begin(), taints.end(), [](const taint& one) { return one.effect == "NoExecute"; });
-  if (!harmful || found == pods_on_.end()) return;
+  if (found == pods_on_.end() || harmful_taints(now).empty()) return;
   for (const auto& key : found->second)
     if (auto pod = now.view.find(pods, key)) evict_pod(now, *pod);
 }
@@ -173,12 +231,12 @@ void node_lifecycle_core::evict_pod(turn& now, const object& one) {
   core_v1::pod_view pod(content);
   auto phase = pod.status().phase();
   if (pod.metadata().has_deletion_timestamp() || phase == "Succeeded" || phase == "Failed") return;
-  auto taints = taints_of(now.node);
+  auto taints = harmful_taints(now);
   auto stay = stay_seconds(pod, taints);
   if (!stay) return;
   std::uint64_t since = now.now_ms;
   for (const auto& each : taints)
-    if (each.effect == "NoExecute" && time_ms(each.time_added)) since = std::min(since, time_ms(each.time_added));
+    if (time_ms(each.time_added)) since = std::min(since, time_ms(each.time_added));
   auto due = since + static_cast<std::uint64_t>(*stay) * 1000;
   if (due > now.now_ms) {
     now.look_again(due - now.now_ms + 1);
@@ -193,9 +251,7 @@ void node_lifecycle_core::evict_pod(turn& now, const object& one) {
 
 // Services must not send traffic to pods of a node that nobody hears of.
 void node_lifecycle_core::mark_pods_not_ready(turn& now) {
-  std::string status;
-  for (auto condition : now.node.status().conditions())
-    if (condition.type() == "Ready") status = condition.status();
+  auto status = condition_status(now.node, "Ready");
   auto found = pods_on_.find(now.name);
   if (status == "True" || status.empty() || found == pods_on_.end()) return;
   for (const auto& key : found->second) {

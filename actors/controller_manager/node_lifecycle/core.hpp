@@ -6,13 +6,16 @@
 #include <set>
 #include <string>
 
+#include "actors/controller_manager/node_lifecycle/taints.hpp"
+#include "actors/controller_manager/node_lifecycle/zones.hpp"
 #include "messages/controller.hpp"
 #include "messages/message.hpp"
 #include "messages/views/core_v1.hpp"
 
 namespace troupe::controllers {
 
-/// See the top of this file. Semantics: k8s.io/kubernetes/pkg/controller/{nodelifecycle,tainteviction,podgc}.
+/// See the top of this file. Semantics: k8s.io/kubernetes/pkg/controller/{nodelifecycle,tainteviction,podgc}. Taints
+/// that evict are given out at zones' pace; what upstream judges every five seconds is judged here when a node changes.
 class node_lifecycle_core final : public controller::core {
  public:
   /// `grace_seconds`: a node whose heartbeat does not change for so long is unknown (node-monitor-grace-period).
@@ -34,8 +37,13 @@ class node_lifecycle_core final : public controller::core {
   };
   struct turn;
 
+  void observe_node(const controller::object_changed& change);
+  void settle_zones(const controller::key_due& due, const controller::caches& view,
+                    std::vector<controller::effect>& out);
+  bool may_evict(turn& now);
+  std::vector<taint> harmful_taints(const turn& now) const;
   bool alive(turn& now);
-  void mark_unknown(turn& now);
+  bool mark_unknown(turn& now);
   void keep_taints(turn& now);
   void evict(turn& now);
   void evict_pod(turn& now, const object& pod);
@@ -43,6 +51,8 @@ class node_lifecycle_core final : public controller::core {
   std::vector<controller::effect> collect_lost_pods(const controller::key_due& due, const controller::caches& view);
 
   std::uint64_t grace_ms_;
+  zones zones_;
+  std::set<std::string> evicting_;                         // nodes that their zone has let be tainted
   std::map<std::string, heartbeat> heartbeats_;            // by node
   std::map<std::string, std::uint64_t> missing_since_ms_;  // nodes that pods name but that do not exist
   std::map<std::string, std::set<std::string>> pods_on_;   // pod keys by node

@@ -5,12 +5,6 @@
 namespace troupe::controllers {
 namespace {
 
-std::string condition_status(const core_v1::node_view& node, std::string_view type) {
-  for (auto one : node.status().conditions())
-    if (one.type() == type) return std::string(one.status());
-  return {};
-}
-
 bool tolerates(const core_v1::toleration_view& one, const taint& what) {
   if (!one.effect().empty() && one.effect() != what.effect) return false;
   if (!one.key().empty() && one.key() != what.key) return false;
@@ -20,6 +14,12 @@ bool tolerates(const core_v1::toleration_view& one, const taint& what) {
 
 }  // namespace
 
+std::string condition_status(const core_v1::node_view& node, std::string_view type) {
+  for (auto one : node.status().conditions())
+    if (one.type() == type) return std::string(one.status());
+  return {};
+}
+
 std::vector<taint> taints_of(const core_v1::node_view& node) {
   std::vector<taint> all;
   for (auto one : node.spec().taints())
@@ -28,7 +28,11 @@ std::vector<taint> taints_of(const core_v1::node_view& node) {
   return all;
 }
 
-std::vector<taint> wanted_taints(const core_v1::node_view& node, const std::string& now) {
+bool evicts(const taint& one) {
+  return one.effect == "NoExecute" && (one.key == not_ready_taint || one.key == unreachable_taint);
+}
+
+std::vector<taint> wanted_taints(const core_v1::node_view& node, const std::string& now, bool may_evict) {
   auto ready = condition_status(node, "Ready");
   struct rule {
     const char* key;
@@ -39,9 +43,9 @@ std::vector<taint> wanted_taints(const core_v1::node_view& node, const std::stri
   bool not_ready = ready == "False" || ready.empty(), unknown = ready == "Unknown";
   const rule rules[] = {
       {not_ready_taint, "NoSchedule", not_ready},
-      {not_ready_taint, "NoExecute", not_ready && !ready.empty()},
+      {not_ready_taint, "NoExecute", may_evict && not_ready && !ready.empty()},
       {unreachable_taint, "NoSchedule", unknown},
-      {unreachable_taint, "NoExecute", unknown},
+      {unreachable_taint, "NoExecute", may_evict && unknown},
       {"node.kubernetes.io/memory-pressure", "NoSchedule", condition_status(node, "MemoryPressure") == "True"},
       {"node.kubernetes.io/disk-pressure", "NoSchedule", condition_status(node, "DiskPressure") == "True"},
       {"node.kubernetes.io/pid-pressure", "NoSchedule", condition_status(node, "PIDPressure") == "True"},

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "actors/kube_proxy/decode.hpp"
 #include "runtime/supervisor.hpp"
 #include "tests/actors/runtime/fixture.hpp"
 
@@ -24,6 +25,7 @@ struct paper_kernel {
   bool answers = true;
   std::string refuse;  // the next batch's error
   std::vector<bool> stops;
+  std::vector<std::vector<address>> announced;  // every order
 };
 
 class paper_edge final : public table_edge {
@@ -42,6 +44,18 @@ class paper_edge final : public table_edge {
   std::shared_ptr<paper_kernel> kernel_;
 };
 
+class paper_announcer final : public announcer {
+ public:
+  explicit paper_announcer(std::shared_ptr<paper_kernel> kernel) : kernel_(std::move(kernel)) {}
+  std::string hold(const std::vector<address>& ips) override {
+    kernel_->announced.push_back(ips);
+    return {};
+  }
+
+ private:
+  std::shared_ptr<paper_kernel> kernel_;
+};
+
 object_ptr make(const char* group, const char* resource, const std::string& json, std::uint64_t revision) {
   auto made = make_object(schema::find_resource(group, "v1", resource), json, revision, revision);
   if (!made) throw std::runtime_error(made.error().message);
@@ -53,6 +67,16 @@ object_ptr service(const std::string& name, const std::string& address, std::uin
               R"({"kind":"Service","apiVersion":"v1","metadata":{"name":")" + name +
                   R"(","namespace":"default","uid":"u-)" + name + R"("},"spec":{"ports":[{"port":80}],"clusterIP":")" +
                   address + R"("}})",
+              revision);
+}
+
+/// A Service whose balancer's address a node announces.
+object_ptr balanced(const std::string& address, const std::string& announcer, std::uint64_t revision) {
+  return make("", "services",
+              R"({"kind":"Service","apiVersion":"v1","metadata":{"name":"b","namespace":"default","uid":"u-b",)"
+              R"("annotations":{"troupe.dev/announcing-node":")" +
+                  announcer + R"("}},"spec":{"ports":[{"port":80}],"clusterIP":"10.96.0.7","type":"LoadBalancer"},)" +
+                  R"("status":{"loadBalancer":{"ingress":[{"ip":")" + address + R"("}]}}})",
               revision);
 }
 
@@ -81,6 +105,7 @@ struct setup {
     how.nodes = {"n"};
     how.measured = std::make_shared<proxy_metrics>(measured);
     how.make_edge = [k = kernel] { return std::make_unique<paper_edge>(k); };
+    how.make_announcer = [k = kernel] { return std::make_unique<paper_announcer>(k); };
     root = spawn_supervisor(
         world.system(), "root",
         {child<kube_proxy_actor>("kube_proxy", [how](caf::actor_system& in) { return spawn_kube_proxy(in, how); })});
@@ -195,4 +220,29 @@ TEST_CASE("a clean stop takes the table along") {
   request_stop(s.root);
   s.world.run_for(1s);
   CHECK(s.kernel->stops == std::vector<bool>{true});
+}
+
+TEST_CASE(
+    "balancers' addresses are announced while their Services name a node of this machine, and given up at a stop") {
+  setup s;
+  s.services({added(balanced("203.0.113.8", "n", 3)), bookmark(5, true)});
+  CHECK(s.kernel->announced.empty());
+  s.slices({bookmark(5, true)});
+  using orders = std::vector<std::vector<address>>;
+  const orders held = {{*parse_address("203.0.113.8")}};
+  CHECK(s.kernel->announced == held);
+  s.world.run_for(31s);  // somebody may have taken it away
+  CHECK(s.kernel->announced == orders{held[0], held[0]});
+  CHECK(s.world.crash("root/kube_proxy"));
+  s.world.run_for(1s);
+  CHECK(s.kernel->announced.size() == 2);
+  s.services({added(balanced("203.0.113.8", "n", 3)), bookmark(8, true)});
+  s.slices({bookmark(8, true)});
+  CHECK(s.kernel->announced.size() == 3);
+  s.services({modified(balanced("203.0.113.8", "other", 9))});
+  CHECK(s.kernel->announced.back().empty());
+  s.services({modified(balanced("203.0.113.8", "n", 10))});
+  request_stop(s.root);
+  s.world.run_for(1s);
+  CHECK(s.kernel->announced == orders{held[0], held[0], held[0], {}, held[0], {}});
 }

@@ -129,8 +129,26 @@ TEST_CASE("changes are judged in Kubernetes' words") {
   });
 }
 
+TEST_CASE("podCIDR is the first of podCIDRs, and counts where they differ") {
+  const auto type = schema::find_type("core/v1.Node");
+  auto defaulted = [&](const std::string& spec) {
+    auto doc = document::parse(R"({"kind":"Node","apiVersion":"v1","metadata":{"name":"n"},"spec":{)" + spec + "}}");
+    REQUIRE(doc);
+    apply_defaults(*doc, doc->root(), type);
+    return to_json(*doc->root().find("spec"));
+  };
+  constexpr const char* both = R"({"podCIDR":"10.0.1.0/24","podCIDRs":["10.0.1.0/24"]})";
+  CHECK(defaulted(R"("podCIDR":"10.0.1.0/24")") == both);
+  CHECK(defaulted(R"("podCIDR":"10.0.1.0/24","podCIDRs":["10.0.2.0/24","10.0.1.0/24"])") == both);
+  CHECK(defaulted(R"("podCIDR":"10.0.1.0/24","podCIDRs":["10.0.1.0/24","fd00::/64"])") ==
+        R"({"podCIDR":"10.0.1.0/24","podCIDRs":["10.0.1.0/24","fd00::/64"]})");
+  CHECK(defaulted(R"("podCIDRs":["10.0.1.0/24"])") == R"({"podCIDRs":["10.0.1.0/24"],"podCIDR":"10.0.1.0/24"})");
+  CHECK(defaulted("") == "{}");
+}
+
+constexpr std::string_view now = "2026-01-03T00:00:00Z";
+
 TEST_CASE("a request for a certificate stays what it was, whoever writes to it") {
-  const auto type = schema::find_type("certificates/v1.CertificateSigningRequest");
   const std::string head = R"({"kind":"CertificateSigningRequest","apiVersion":"certificates.k8s.io/v1",)"
                            R"("metadata":{"name":"r"},"spec":{"request":")";
   auto read = [](const std::string& json) {
@@ -143,10 +161,52 @@ TEST_CASE("a request for a certificate stays what it was, whoever writes to it")
     CAPTURE(subresource);
     auto doc = read(head + R"(Qg==","username":"system:admin","groups":["system:masters"]},)" +
                     R"("status":{"certificate":"RA=="}})");
-    prepare_changed(type, subresource, old.root(), doc);
+    prepare_signing_request_update(subresource, old.root(), doc, now);
     CHECK(to_json(*doc.root().find("spec")) == to_json(*old.root().find("spec")));
     CHECK(doc.root().find("status", "certificate")->string() == (subresource == "approval" ? "Qw==" : "RA=="));
   }
+}
+
+TEST_CASE("a status judges no request for a certificate, and an approval takes no judgement back") {
+  const auto type = schema::find_type("certificates/v1.CertificateSigningRequest");
+  auto read = [](const std::string& conditions, const std::string& certificate = "") {
+    auto parsed = document::parse(
+        R"({"kind":"CertificateSigningRequest","apiVersion":"certificates.k8s.io/v1","metadata":{"name":"r","uid":"u",)"
+        R"("resourceVersion":"7","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"request":"QQ==","signerName":"a/b",)"
+        R"("usages":["client auth"]},"status":{"conditions":[)" +
+        conditions + "]" + certificate + "}}");
+    REQUIRE(parsed);
+    return std::move(*parsed);
+  };
+  auto written = [&](std::string_view subresource, const document& old, document doc) {
+    prepare_signing_request_update(subresource, old.root(), doc, now);
+    std::string out;
+    for (const auto& one : validate_changed(type, false, subresource, old.root(), doc.root()).take_causes())
+      out.append(one.field).append(": ").append(one.message).append("\n");
+    return out.empty() ? to_json(*doc.root().find("status")) : out;
+  };
+  const std::string approved = R"({"type":"Approved","status":"True")", failed = R"({"type":"Failed","status":"True"})";
+  const std::string times = R"(,"lastUpdateTime":"2026-01-03T00:00:00Z","lastTransitionTime":"2026-01-03T00:00:00Z"})";
+  CHECK(written("approval", read(""), read(approved + "}")) == R"({"conditions":[)" + approved + times + "]}");
+  CHECK(written("status", read(""), read(approved + "}")) ==
+        "status.conditions: Forbidden: updates may not add a condition of type \"Approved\"\n");
+  const auto judged = read(approved + R"(,"reason":"r","lastUpdateTime":"2026-01-01T00:00:00Z")" +
+                           R"(,"lastTransitionTime":"2026-01-01T00:00:00Z"})");
+  CHECK(written("status", judged, read(approved + R"(,"reason":"other"},)" + failed, R"(,"certificate":"QQ==")")) ==
+        R"({"conditions":[)" + approved + R"(,"reason":"r","lastUpdateTime":"2026-01-01T00:00:00Z")" +
+            R"(,"lastTransitionTime":"2026-01-01T00:00:00Z"},{"type":"Failed","status":"True")" + times +
+            R"(],"certificate":"QQ=="})");
+  for (std::string_view subresource : {"status", "approval"})
+    CHECK(written(subresource, judged, read("")) ==
+          "status.conditions: Forbidden: updates may not remove a condition of type \"Approved\"\n");
+  CHECK(
+      written("approval", judged, read(approved + R"(},{"type":"Denied","status":"True"})")) ==
+      "status.conditions[1].type: Invalid value: \"Denied\": Approved and Denied conditions are mutually exclusive\n");
+  CHECK(written("approval", read(""), read(R"({"type":"Approved","status":"False"})")) ==
+        "status.conditions[0].status: Unsupported value: \"False\": supported values: \"True\"\n");
+  CHECK(written("status", read(approved + "}", R"(,"certificate":"QQ==")"),
+                read(approved + "}", R"(,"certificate":"Qg==")")) ==
+        "status.certificate: Forbidden: updates may not modify existing certificate content\n");
 }
 
 TEST_CASE("strategic merge patches do what Kubernetes' do") {

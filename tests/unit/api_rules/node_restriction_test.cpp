@@ -228,4 +228,24 @@ TEST_CASE("a kubelet has one Lease and one CSINode") {
   CHECK(!asked("storage.k8s.io", "csinodes").create(R"({"metadata":{"name":"b"}})").empty());
 }
 
+TEST_CASE("of a claim a kubelet writes how far its volume has grown, and no more") {
+  auto claim = [](const std::string& status, const std::string& metadata = "") {
+    return R"({"metadata":{"name":"c")" + metadata + R"(},"spec":{"volumeName":"v"},"status":{)" + status + "}}";
+  };
+  const std::string before = claim(R"("phase":"Bound","capacity":{"storage":"1Gi"})", R"(,"resourceVersion":"7")");
+  auto update = [&](const std::string& after) {
+    return asked("", "persistentvolumeclaims", "status").update(before, after);
+  };
+  CHECK(update(claim(R"("phase":"Bound","capacity":{"storage":"2Gi"},"conditions":[{"type":"Resizing"}],)"
+                     R"("allocatedResources":{"storage":"2Gi"},"allocatedResourceStatuses":{"storage":"x"})"))
+            .empty());
+  const std::string refused =
+      R"(persistentvolumeclaims "c" is forbidden: node "a" is not allowed to update fields other than status.capacity )"
+      "and status.conditions";
+  CHECK(update(claim(R"("phase":"Lost","capacity":{"storage":"1Gi"})")) == refused);
+  CHECK(update(claim(R"("phase":"Bound")", R"(,"labels":{"x":"y"})")) == refused);
+  CHECK(asked("", "persistentvolumeclaims").update(before, before) ==
+        R"(persistentvolumeclaims "c" is forbidden: may only update PVC status)");
+}
+
 }  // namespace troupe::api::rules

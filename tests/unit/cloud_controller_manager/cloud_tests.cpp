@@ -3,26 +3,15 @@
 
 #include <algorithm>
 
-#include "actors/cloud_controller_manager/balancer/core.hpp"
 #include "actors/cloud_controller_manager/local/provider.hpp"
 #include "actors/cloud_controller_manager/node/core.hpp"
-#include "tests/unit/controller_manager/fixture.hpp"
+#include "tests/unit/cloud_controller_manager/fixture.hpp"
 
 using namespace troupe;
 using namespace troupe::cloud;
-using troupe::controllers::testing::stage;
-using troupe::controllers::testing::text;
+using namespace troupe::cloud::testing;
 
 namespace {
-
-std::string node_json(const std::string& name, const char* ready, const std::string& spec = "",
-                      const std::string& labels = "") {
-  return R"({"apiVersion":"v1","kind":"Node","metadata":{"name":")" + name + R"(","uid":"u-)" + name +
-         R"(","labels":{)" + labels + R"(}},"spec":{)" + spec +
-         R"(},"status":{"addresses":[{"type":"InternalIP","address":"10.0.0.)" + std::string(1, name.back()) +
-         R"("},{"type":"Hostname","address":")" + name + R"("}],"conditions":[{"type":"Ready","status":")" + ready +
-         R"("}]}})";
-}
 
 std::string machines(const std::string& data) {
   return R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"local-cloud","namespace":"kube-system","uid":"c"},)"
@@ -30,23 +19,10 @@ std::string machines(const std::string& data) {
          data + "}}";
 }
 
-std::string service_json(const std::string& name, const std::string& spec, const std::string& ingress = "") {
-  return R"({"apiVersion":"v1","kind":"Service","metadata":{"name":")" + name + R"(","namespace":"n","uid":"s-)" +
-         name + R"("},"spec":{"type":"LoadBalancer","ports":[{"port":80,"protocol":"TCP"}])" + spec +
-         R"(},"status":{"loadBalancer":{)" + ingress + "}}}";
-}
-
 struct node_stage {
   node_core core{std::make_unique<local_provider>()};
   stage on{core};
 };
-
-std::vector<std::string> notes(const std::vector<controller::effect>& effects) {
-  std::vector<std::string> out;
-  for (const auto& one : effects)
-    if (const auto* told = std::get_if<controller::note>(&one)) out.push_back(told->reason + ": " + told->message);
-  return out;
-}
 
 }  // namespace
 
@@ -130,54 +106,4 @@ TEST_CASE("a machine that is stopped taints its node until it is back") {
   CHECK(s.on.turn("a1").empty());
   s.on.put(0, node_json("a1", "True", tainted));
   CHECK(text(stage::body(s.on.turn("a1"), "/nodes/a1"), {"spec", "taints"}) == "[]");
-}
-
-TEST_CASE("a LoadBalancer Service gets the addresses of the nodes that are ready") {
-  balancer_core core(true);
-  stage on(core);
-  on.put(1, node_json("a1", "True"));
-  on.put(1, node_json("a2", "True"));
-  on.put(1, node_json("a3", "False"));
-  on.put(1, node_json("a4", "True", "", R"("node.kubernetes.io/exclude-from-external-load-balancers":"")"));
-  on.put(0, service_json("web", ""));
-  auto effects = on.turn("n/web");
-  CHECK(stage::writes(effects) == std::vector<std::string>{"PATCH /api/v1/namespaces/n/services/web/status"});
-  CHECK(text(stage::body(effects, "/status"), {"status", "loadBalancer", "ingress"}) ==
-        R"([{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}])");
-  on.put(0, service_json("web", "", R"("ingress":[{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}])"));
-  CHECK(on.turn("n/web").empty());
-  on.woken.clear();
-  on.put(1, node_json("a2", "False"));
-  CHECK(on.woken == std::vector<std::string>{"n/web"});
-  CHECK(text(stage::body(on.turn("n/web"), "/status"), {"status", "loadBalancer", "ingress"}) ==
-        R"([{"ip":"10.0.0.1"}])");
-}
-
-TEST_CASE("a port of the nodes belongs to the older Service, and to the next when that goes") {
-  balancer_core core(true);
-  stage on(core);
-  on.put(1, node_json("a1", "True"));
-  on.put(0, service_json("z", ""));
-  on.put(0, service_json("a", ""));
-  auto effects = on.turn("n/a");
-  CHECK(stage::writes(effects).empty());
-  CHECK(notes(effects) ==
-        std::vector<std::string>{"SyncLoadBalancerFailed: Error syncing load balancer: failed to ensure "
-                                 "load balancer: port 80/TCP of the nodes is used by Service n/z"});
-  CHECK(stage::writes(on.turn("n/z")).size() == 1);
-  on.woken.clear();
-  on.drop(0, "n/z");
-  CHECK(on.woken == std::vector<std::string>{"n/a"});
-  CHECK(stage::writes(on.turn("n/a")).size() == 1);
-}
-
-TEST_CASE("without a proxy on the nodes Services stay pending, and are told why; other classes are left alone") {
-  balancer_core core(false);
-  stage on(core);
-  on.put(1, node_json("a1", "True"));
-  on.put(0, service_json("web", ""));
-  on.put(0, service_json("other", R"(,"loadBalancerClass":"x.y/z")", R"("ingress":[{"ip":"198.51.100.1"}])"));
-  CHECK(stage::writes(on.turn("n/web")).empty());
-  CHECK(notes(on.turn("n/web")).size() == 1);
-  CHECK(on.turn("n/other").empty());
 }

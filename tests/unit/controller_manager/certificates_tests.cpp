@@ -102,3 +102,29 @@ TEST_CASE("facts are read from the object") {
   facts.expiration_seconds = 1;
   CHECK(lifetime_of(facts) == 600);
 }
+
+TEST_CASE("requests are cleaned up when they have served their time, and not before") {
+  // 2026-01-02T00:00:00Z is a day after the request was made, and an hour after it was judged.
+  constexpr std::uint64_t then_ms = 1'767'312'000'000;
+  auto served = [&](const std::string& status, std::uint64_t after_ms, std::int64_t ends = 0) {
+    auto doc =
+        document::parse(R"({"metadata":{"creationTimestamp":"2026-01-01T00:00:00Z"},"status":{)" + status + "}}");
+    REQUIRE(doc);
+    return has_served(doc->root(), ends, then_ms + after_ms);
+  };
+  auto judged = [](const std::string& type) {
+    return R"("conditions":[{"type":")" + type + R"(","lastUpdateTime":"2026-01-01T23:00:00Z"}])";
+  };
+  const std::string issued = R"(,"certificate":"eA==")";
+  CHECK(!served("", 0));
+  CHECK(served("", 1000));
+  for (const char* type : {"Denied", "Failed"}) {
+    CHECK(!served(judged(type), 0));
+    CHECK(served(judged(type), 1000));
+  }
+  CHECK(!served(judged("Approved"), 1'000'000'000));  // nobody signs it: an administrator's matter
+  CHECK(!served(judged("Approved") + issued, 0));
+  CHECK(served(judged("Approved") + issued, 1000));
+  CHECK(served(R"("conditions":[{"type":"Approved"}])" + issued, 0, then_ms / 1000 - 1));
+  CHECK(!served(R"("conditions":[{"type":"Approved"}])" + issued, 0, then_ms / 1000 + 1));
+}

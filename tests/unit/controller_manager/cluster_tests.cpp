@@ -1,10 +1,9 @@
-// Node lifecycle, endpoint slices, namespaces and garbage collection.
+// Endpoint slices, namespaces and garbage collection.
 #include "actors/controller_manager/disruption/core.hpp"
 #include "actors/controller_manager/endpoints/core.hpp"
 #include "actors/controller_manager/endpointslice/core.hpp"
 #include "actors/controller_manager/garbage_collector/core.hpp"
 #include "actors/controller_manager/namespace/core.hpp"
-#include "actors/controller_manager/node_lifecycle/core.hpp"
 #include "actors/controller_manager/storage_protection/core.hpp"
 #include "tests/unit/controller_manager/fixture.hpp"
 
@@ -13,18 +12,6 @@ using namespace troupe::controllers;
 using namespace troupe::controllers::testing;
 
 namespace {
-
-std::string node_json(const std::string& ready, const std::string& taints = "[]") {
-  return R"({"kind":"Node","apiVersion":"v1","metadata":{"name":"a","uid":"n-1"},"spec":{"taints":)" + taints +
-         R"(},"status":{"conditions":[{"type":"Ready","status":")" + ready + R"(","reason":")" +
-         (ready == "Unknown" ? "NodeStatusUnknown" : "KubeletReady") + R"("}]}})";
-}
-
-std::string lease_json(const std::string& renewed) {
-  return R"({"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{"name":"a","namespace":"kube-node-lease","uid":"l-1"},)"
-         R"("spec":{"renewTime":")" +
-         renewed + R"("}})";
-}
 
 std::string bound_pod(std::int64_t bears) {
   return R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"n","uid":"p-1","labels":{"app":"web"}},)"
@@ -36,53 +23,6 @@ std::string bound_pod(std::int64_t bears) {
 }
 
 }  // namespace
-
-TEST_CASE("a node without heartbeat becomes unknown after the grace period, and not before") {
-  node_lifecycle_core core(40);
-  stage on(core);
-  on.put(0, node_json("True"));
-  on.put(1, lease_json("2026-01-01T00:00:00.000000Z"));
-  CHECK(stage::writes(on.turn("a")).empty());
-  on.now_ms += 39'000;
-  CHECK(stage::writes(on.turn("a")).empty());
-  on.put(1, lease_json("2026-01-01T00:00:39.000000Z"));
-  on.now_ms += 39'000;
-  CHECK(stage::writes(on.turn("a")).empty());
-  on.now_ms += 41'000;
-  auto effects = on.turn("a");
-  auto status = stage::body(effects, "/nodes/a/status");
-  CHECK(text(status, {"status", "conditions"})
-            .find(R"("type":"Ready","status":"Unknown","reason":"NodeStatusUnknown")") != std::string::npos);
-}
-
-TEST_CASE("an unknown node is tainted, and its pods go when they have borne it long enough") {
-  node_lifecycle_core core(40);
-  stage on(core);
-  on.put(0, node_json("Unknown"));
-  on.put(2, bound_pod(5));
-  auto tainted = stage::body(on.turn("a"), "/nodes/a");
-  CHECK(text(tainted, {"spec", "taints"}).find("node.kubernetes.io/unreachable") != std::string::npos);
-  on.put(0,
-         node_json(
-             "Unknown",
-             R"([{"key":"node.kubernetes.io/unreachable","effect":"NoSchedule"},)"
-             R"({"key":"node.kubernetes.io/unreachable","effect":"NoExecute","timeAdded":"2026-01-01T00:00:00Z"}])"));
-  on.now_ms += 4'000;
-  auto early = stage::writes(on.turn("a"));
-  CHECK(std::count(early.begin(), early.end(), "DELETE /api/v1/namespaces/n/pods/p") == 0);
-  on.now_ms += 2'000;
-  auto late = stage::writes(on.turn("a"));
-  CHECK(std::count(late.begin(), late.end(), "DELETE /api/v1/namespaces/n/pods/p") == 1);
-}
-
-TEST_CASE("pods of a node that does not exist are removed, after a while") {
-  node_lifecycle_core core(40);
-  stage on(core);
-  on.put(2, bound_pod(5));
-  CHECK(stage::writes(on.turn("a")).empty());
-  on.now_ms += 41'000;
-  CHECK(stage::writes(on.turn("a")) == std::vector<std::string>{"DELETE /api/v1/namespaces/n/pods/p"});
-}
 
 TEST_CASE("a Service's slice holds its ready pods, and is left alone when nothing changes") {
   endpointslice_core core;

@@ -55,6 +55,21 @@ TEST_CASE("a range that a node brings is taken, one of elsewhere is left alone")
   CHECK(given(on, "a") == "10.244.1.0/24");
 }
 
+TEST_CASE("a range of another size that a node brings takes every part that it has something of") {
+  node_ipam_core core({"10.244.0.0/16", 0});
+  stage on(core);
+  on.put(0, node_of_range("large", "10.244.0.0/23"));
+  on.put(0, node_of_range("small", "10.244.2.128/26"));
+  on.put(0, node_of_range("later", "10.244.4.0/24"));
+  on.put(0, node_of_range("a", ""));
+  on.put(0, node_of_range("b", ""));
+  CHECK(given(on, "a") == "10.244.3.0/24");
+  CHECK(given(on, "b") == "10.244.5.0/24");
+  on.put(0, node_of_range("all", "10.0.0.0/8"));
+  on.put(0, node_of_range("c", ""));
+  CHECK(given(on, "c").empty());
+}
+
 TEST_CASE("when no part is left the node is told, and tried again") {
   node_ipam_core core({"10.244.0.0/23", 0});
   stage on(core);

@@ -272,6 +272,41 @@ TEST_CASE("source ranges: nested ones are left out, everyone is no limit") {
   CHECK_FALSE(m.has(table_map::limited, "203.0.113.6"));
 }
 
+TEST_CASE("addresses that this machine announces are told when everything is known, and when they change") {
+  machine m;
+  auto web = make_service("web", "10.96.0.1");
+  web.balancer_ips = {ip("203.0.113.8")};
+  web.announced = true;
+  m.service(web);
+  CHECK(m.announced.empty());
+  m.sync();
+  using order = std::vector<address>;
+  CHECK(m.announced == std::vector<order>{{ip("203.0.113.8")}});
+  const element_key own{table_map::announced, 0, 0, ip("203.0.113.8"), 0, 0};
+  CHECK(m.table.elements.count(own) == 1);
+  auto other = make_service("other", "10.96.0.2");
+  other.balancer_ips = {ip("203.0.113.7")};
+  m.service(other);
+  CHECK(m.announced.size() == 1);  // another machine's
+  other.announced = true;
+  m.service(other);
+  CHECK(m.announced.back() == order{ip("203.0.113.7"), ip("203.0.113.8")});
+  m.send(service_removed{"default/web"});
+  CHECK(m.announced.back() == order{ip("203.0.113.7")});
+  CHECK(m.table.elements.count(own) == 0);
+  other.announced = false;
+  m.service(other);
+  CHECK(m.announced.back().empty());
+  CHECK(m.announced.size() == 4);
+}
+
+TEST_CASE("a machine that announces nothing says so, for the sake of an earlier incarnation") {
+  machine m;
+  m.service(make_service("web", "10.96.0.1"));
+  m.sync();
+  CHECK(m.announced == std::vector<std::vector<address>>{{}});
+}
+
 TEST_CASE("UDP flows are looked after when the backends change, TCP's are not") {
   machine m;
   auto service = make_service("dns", "10.96.0.10", 53);

@@ -66,6 +66,14 @@ TEST_CASE("a Service of every kind of address") {
   CHECK(info->ports[1].protocol == tcp);
 }
 
+TEST_CASE("a Service whose address a node of this machine announces") {
+  auto balanced = service(R"("clusterIP":"10.96.0.9","type":"LoadBalancer")", "",
+                          R"(,"annotations":{"troupe.dev/announcing-node":"here"})");
+  CHECK(decode_service(*balanced, {"there", "here"})->announced);
+  CHECK(!decode_service(*balanced, {"there"})->announced);
+  CHECK(!decode_service(*service(R"("clusterIP":"10.96.0.9")"), {"here"})->announced);
+}
+
 TEST_CASE("Services that are none of the proxy's business") {
   CHECK_FALSE(decode_service(*service(R"("clusterIP":"None")")));
   CHECK_FALSE(decode_service(*service(R"("clusterIP":"fd00::1")")));

@@ -72,7 +72,8 @@ struct machine {
   paper_table table;
   std::vector<batch> batches;
   std::vector<retry_after> pauses;
-  std::string refuse;  // the next batch's error
+  std::vector<std::vector<address>> announced;  // every order
+  std::string refuse;                           // the next batch's error
   bool hold = false;
   std::size_t turns = 0;
 
@@ -91,6 +92,7 @@ struct machine {
           ++turns;
           todo.push_back(turn_due{});
         }
+        if (auto* order = std::get_if<announce>(&one)) announced.push_back(order->ips);
         if (auto* pause = std::get_if<retry_after>(&one)) pauses.push_back(*pause);
       }
     }

@@ -92,3 +92,22 @@ TEST_CASE("values are judged together") {
   config.api_server.listen = "127.0.0.1:99999";
   CHECK(check_config(config).message.starts_with("api_server.listen: must be ADDRESS:PORT"));
 }
+
+TEST_CASE("a pool of addresses for load balancers is one, and nobody else's") {
+  auto judged = [](const char* pool, const char* provider = "auto") {
+    configuration config;
+    config.data_dir = "/data";
+    config.cloud.load_balancer_pool = pool;
+    config.cloud.provider = provider;
+    return check_config(config).message;
+  };
+  CHECK(judged("").empty());
+  CHECK(judged("10.0.0.192/27").empty());
+  CHECK(judged("10.0.0.200-10.0.0.220").empty());
+  CHECK(judged("10.0.0.200") ==
+        "cloud.load_balancer_pool: must be FIRST-LAST or BASE/BITS in IPv4, not \"10.0.0.200\"");
+  CHECK(judged("10.96.255.0/24") == "cloud.load_balancer_pool: overlaps api_server.service_cidr 10.96.0.0/16");
+  CHECK(judged("10.0.0.0/8") == "cloud.load_balancer_pool: overlaps api_server.service_cidr 10.96.0.0/16");
+  CHECK(judged("10.243.0.1-10.244.0.0") == "cloud.load_balancer_pool: overlaps nodes.pod_cidr 10.244.0.0/16");
+  CHECK(judged("10.0.0.192/27", "none") == "cloud.load_balancer_pool: of no use with cloud.provider none");
+}
