@@ -1,7 +1,10 @@
 // Which requests for certificates are approved and signed without an administrator.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "actors/controller_manager/certificates/core.hpp"
+#include "actors/controller_manager/controller_manager.hpp"
 
 using namespace troupe;
 using namespace troupe::certificates;
@@ -101,4 +104,13 @@ TEST_CASE("facts are read from the object") {
   CHECK(lifetime_of(facts) == 365 * 24 * 3600);
   facts.expiration_seconds = 1;
   CHECK(lifetime_of(facts) == 600);
+}
+
+TEST_CASE("the accounts of all controllers, of those that are not always there too") {
+  const auto all = controllers::accounts();
+  auto has = [&](const char* name) { return std::count(all.begin(), all.end(), name) == 1; };
+  for (const char* name : {"deployment-controller", "generic-garbage-collector", "root-ca-cert-publisher",
+                           "node-controller", "certificate-controller"})
+    CHECK_MESSAGE(has(name), name);
+  CHECK(controllers::children({}).size() == 12);
 }
