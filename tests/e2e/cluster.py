@@ -62,15 +62,15 @@ class Process:
 
 
 class Component(Process):
-    """A `troupe component` process."""
+    """A `troupe component` process with components of these names."""
 
-    def __init__(self, directory, plane, name, sandbox=None, extra=()):
+    def __init__(self, directory, plane, *names, sandbox=None, extra=()):
         super().__init__(directory, sandbox, "component.log")
-        plane.certify(self.directory / "pki", name, what="component")
+        plane.certify(self.directory / "pki", *names, what="component")
         self.arguments = [
             str(TROUPE), "component", "--data-dir", str(self.data), "--server", f"{plane.address}:{plane.link_port}",
-            "--set", f"components={name}", "--set", f"link.credentials={self.directory / 'pki'}",
-            "--set", "controllers.leader_lease_seconds=3", *extra]
+            "--set", f"link.credentials={self.directory / 'pki'}", "--set", "controllers.leader_lease_seconds=3",
+            *(word for name in names for word in ("--set", f"components={name}")), *extra]
 
 
 class Node(Process):
@@ -175,8 +175,8 @@ class Maker:
         self.made.append(Node(self.directory / name, plane, name, **options))
         return self.made[-1].start()
 
-    def component(self, plane, name, directory=None, **options):
-        self.made.append(Component(self.directory / (directory or name), plane, name, **options))
+    def component(self, plane, *names, directory=None, **options):
+        self.made.append(Component(self.directory / (directory or names[0]), plane, *names, **options))
         return self.made[-1].start()
 
     def close(self):
