@@ -12,8 +12,6 @@
 namespace troupe::link {
 namespace {
 
-using runtime::log_level;
-
 class silent_server final : public runtime::component<api::api_server_actor> {
  public:
   explicit silent_server(caf::actor_config& settings) : component(settings, "no_link") {}
