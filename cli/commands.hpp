@@ -15,9 +15,11 @@ void add_up(CLI::App& app, int& exit_code);
 void add_control_plane(CLI::App& app, int& exit_code);
 /// `troupe node`: nodes only, in the foreground.
 void add_node(CLI::App& app, int& exit_code);
+/// `troupe component`: scheduler, controllers or kube_proxy only, in the foreground.
+void add_component(CLI::App& app, int& exit_code);
 /// `troupe token create|list|delete`.
 void add_token(CLI::App& app, int& exit_code);
-/// `troupe certs list|node`.
+/// `troupe certs list|node|component`.
 void add_certs(CLI::App& app, int& exit_code);
 /// `troupe version`.
 void add_version(CLI::App& app);

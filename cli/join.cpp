@@ -12,7 +12,7 @@
 #include "messages/document.hpp"
 #include "runtime/certificate_request.hpp"
 #include "runtime/node_certificate.hpp"
-#include "runtime/placement/node_process.hpp"
+#include "runtime/placement/link_files.hpp"
 
 namespace troupe::cli {
 namespace {
@@ -111,7 +111,7 @@ status join_cluster(const join_settings& how, const runtime::configuration& conf
   reach.token = how.token;
   reach.patience = answer_patience;
   for (const auto& name : names) {
-    auto files = runtime::files_of_node(config, name);
+    auto files = runtime::link_files(config, name);
     if (is_good(files)) continue;
     if (how.token.empty() || how.authority_hash.empty())
       return bad_request("--join needs --token and --ca-hash, as `troupe token create` prints them");

@@ -46,6 +46,7 @@ int main(int count, char** values) {
     troupe::cli::add_up(app, exit_code);
     troupe::cli::add_control_plane(app, exit_code);
     troupe::cli::add_node(app, exit_code);
+    troupe::cli::add_component(app, exit_code);
     troupe::cli::add_token(app, exit_code);
     troupe::cli::add_certs(app, exit_code);
     troupe::cli::add_version(app);

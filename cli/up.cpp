@@ -1,4 +1,5 @@
-// The commands that run a troupe in the foreground, until a signal: `troupe up`, `troupe control-plane`, `troupe node`.
+// The commands that run a troupe in the foreground, until a signal: `troupe up`, `troupe control-plane`, `troupe node`,
+// `troupe component`.
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "runtime/config.hpp"
 #include "runtime/log.hpp"
 #include "runtime/pki.hpp"
+#include "runtime/placement/component_process.hpp"
 #include "runtime/placement/local_cluster.hpp"
 #include "runtime/placement/node_process.hpp"
 
@@ -68,6 +70,7 @@ status read_configuration(const up_flags& given, runtime::configuration& out) {
   if (given.nodes >= 0) out.nodes.count = given.nodes;
   if (!out.data_dir.empty()) out.data_dir = std::filesystem::absolute(out.data_dir).lexically_normal();
   if (given.command == "node") return runtime::check_node_config(out);
+  if (given.command == "component") return runtime::check_component_config(out);
   if (out.kubeconfig.empty() && !out.data_dir.empty()) out.kubeconfig = out.data_dir + "/kubeconfig";
   return runtime::check_config(out);
 }
@@ -131,13 +134,20 @@ int run_nodes(const up_flags& given, const sigset_t& signals, runtime::configura
   return run_until_signal(given, signals, nodes);
 }
 
+int run_components(const up_flags& given, const sigset_t& signals, runtime::configuration config) {
+  runtime::component_process components(std::move(config));
+  if (auto bad = components.start(); !bad.ok()) return refuse(given, bad, 1);
+  return run_until_signal(given, signals, components);
+}
+
 int run(const up_flags& given) {
   auto config = defaults_of(given.command);
   if (auto bad = read_configuration(given, config); !bad.ok()) return refuse(given, bad, 2);
   if (auto bad = runtime::start_logging(config.log.level, config.log.file); !bad.ok()) return refuse(given, bad, 2);
   auto signals = block_signals();
-  return given.command == "node" ? run_nodes(given, signals, std::move(config))
-                                 : run_cluster(given, signals, std::move(config));
+  if (given.command == "node") return run_nodes(given, signals, std::move(config));
+  if (given.command == "component") return run_components(given, signals, std::move(config));
+  return run_cluster(given, signals, std::move(config));
 }
 
 /// A command of this file with the flags that all have.
@@ -159,6 +169,11 @@ void add_server_flags(CLI::App& to, const std::shared_ptr<up_flags>& given) {
   to.add_option("--listen", given->listen, "ADDRESS:PORT of the API");
   to.add_option("--link", given->link, "ADDRESS:PORT for nodes of other machines");
   to.add_option("--kubeconfig", given->kubeconfig, "kubeconfig to write");
+}
+
+void add_link_flags(CLI::App& to, const std::shared_ptr<up_flags>& given) {
+  to.add_option("--server", given->servers, "ADDRESS:PORT of a control plane's link; may be repeated")
+      ->allow_extra_args(false);
 }
 
 std::shared_ptr<up_flags> flags_of(const char* command) {
@@ -184,8 +199,7 @@ void add_control_plane(CLI::App& app, int& exit_code) {
 void add_node(CLI::App& app, int& exit_code) {
   auto given = flags_of("node");
   auto* node = add_command(app, given, "Run this machine's node for a control plane elsewhere", exit_code);
-  node->add_option("--server", given->servers, "ADDRESS:PORT of a control plane's link; may be repeated")
-      ->allow_extra_args(false);
+  add_link_flags(*node, given);
   node->add_option("--join", given->join.server, "ADDRESS:PORT of the API, to ask for certificates at the first start");
   node->add_option("--token", given->join.token,
                    "as `troupe token create` printed it; or in the variable TROUPE_TOKEN");
@@ -194,6 +208,13 @@ void add_node(CLI::App& app, int& exit_code) {
   node->add_option("--join-timeout", given->join.patience_s, "seconds to wait for the approval of the request (60)")
       ->check(CLI::Range(1, 3600));
   add_nodes_flags(*node, given);
+}
+
+void add_component(CLI::App& app, int& exit_code) {
+  auto given = flags_of("component");
+  add_link_flags(
+      *add_command(app, given, "Run scheduler, controllers or kube_proxy for a control plane elsewhere", exit_code),
+      given);
 }
 
 }  // namespace troupe::cli

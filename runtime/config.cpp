@@ -9,7 +9,6 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include "messages/ipv4.hpp"
 #include "messages/number.hpp"
 
 namespace troupe::runtime {
@@ -22,7 +21,7 @@ struct row {
   std::function<target(configuration&)> field;
   std::int64_t least = 0;  // integers only
   std::int64_t most = INT64_MAX;
-  std::vector<std::string> choices;  // strings only; empty: any
+  std::vector<std::string> choices;  // strings, also of lists; empty: any
 };
 
 const std::vector<row>& rows() {
@@ -37,6 +36,11 @@ const std::vector<row>& rows() {
        0,
        0,
        {}},
+      {{"components", "list of strings", "what runs in this process"},
+       [](auto& c) { return &c.components; },
+       0,
+       0,
+       {"store", "api_server", "controller_manager", "scheduler", "cloud_controller_manager", "nodes", "kube_proxy"}},
       {{"log.level", "string", "least severe message that is logged"},
        [](auto& c) { return &c.log.level; },
        0,
@@ -105,17 +109,13 @@ const std::vector<row>& rows() {
        0,
        0,
        {}},
-      {{"link.listen", "string", "ADDRESS:PORT for the links of nodes"},
-       [](auto& c) { return &c.link.listen; },
-       0,
-       0,
-       {}},
+      {{"link.listen", "string", "ADDRESS:PORT for links"}, [](auto& c) { return &c.link.listen; }, 0, 0, {}},
       {{"link.servers", "list of strings", "ADDRESS:PORT of the control planes' links"},
        [](auto& c) { return &c.link.servers; },
        0,
        0,
        {}},
-      {{"link.credentials", "string", "folder of a node's certificates"},
+      {{"link.credentials", "string", "folder of a node's or component's certificates"},
        [](auto& c) { return &c.link.credentials; },
        0,
        0,
@@ -160,6 +160,16 @@ const std::vector<row>& rows() {
        [](auto& c) { return &c.controllers.leader_lease_seconds; },
        3,
        3600,
+       {}},
+      {{"controllers.cluster_signing_cert_file", "string", "certificate of what signs certificates"},
+       [](auto& c) { return &c.controllers.cluster_signing_cert_file; },
+       0,
+       0,
+       {}},
+      {{"controllers.cluster_signing_key_file", "string", "its private key"},
+       [](auto& c) { return &c.controllers.cluster_signing_key_file; },
+       0,
+       0,
        {}},
       {{"kube_proxy.enabled", "string", "whether Services are served on this machine"},
        [](auto& c) { return &c.kube_proxy.enabled; },
@@ -240,15 +250,22 @@ status wrong_type(std::string_view where, const row& r, const std::string& found
 
 std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
+/// Whether the text is one of the row's choices, where it has some.
+status check_choice(std::string_view where, const row& r, const std::string& value) {
+  if (r.choices.empty() || std::find(r.choices.begin(), r.choices.end(), value) != r.choices.end()) return {};
+  std::string list;
+  for (const auto& choice : r.choices) list += (list.empty() ? "" : ", ") + choice;
+  auto text = "\"" + std::string(r.key.name) + "\" must be one of " + list + ", not " + in_quotes(value);
+  if (auto near = nearest(value, r.choices); !near.empty())
+    text.append("; did you mean ").append(in_quotes(near)).append("?");
+  return refuse(where, std::move(text));
+}
+
 status assign(std::string_view where, const row& r, std::string_view text, configuration& out) {
   auto field = r.field(out);
   if (auto** string = std::get_if<std::string*>(&field)) {
     std::string value(text);
-    if (!r.choices.empty() && std::find(r.choices.begin(), r.choices.end(), value) == r.choices.end()) {
-      std::string list;
-      for (const auto& choice : r.choices) list += (list.empty() ? "" : ", ") + choice;
-      return refuse(where, "\"" + std::string(r.key.name) + "\" must be one of " + list + ", not \"" + value + "\"");
-    }
+    if (auto bad = check_choice(where, r, value); !bad.ok()) return bad;
     **string = std::move(value);
   } else if (auto** integer = std::get_if<std::int64_t*>(&field)) {
     const auto value = number_in<std::int64_t>(text);
@@ -261,6 +278,7 @@ status assign(std::string_view where, const row& r, std::string_view text, confi
     if (text != "true" && text != "false") return wrong_type(where, r, in_quotes(text));
     **boolean = text == "true";
   } else {
+    if (auto bad = check_choice(where, r, std::string(text)); !bad.ok()) return bad;
     std::get<std::vector<std::string>*>(field)->emplace_back(text);
   }
   return {};
@@ -311,6 +329,10 @@ status read_mapping(std::string_view source, const std::string& prefix, const YA
 }
 
 }  // namespace
+
+bool configuration::runs(std::string_view component) const {
+  return components.empty() || std::find(components.begin(), components.end(), component) != components.end();
+}
 
 const std::vector<config_key>& config_keys() {
   static const std::vector<config_key> keys = [] {
@@ -380,70 +402,6 @@ std::optional<host_and_port> split_address(std::string_view text) {
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   out.host = std::string(host);
   return out;
-}
-
-namespace {
-
-status check_address(std::string_view key, const std::string& text) {
-  if (split_address(text)) return {};
-  return bad_request(std::string(key) + ": must be ADDRESS:PORT with a port between 0 and 65535, not \"" + text + "\"");
-}
-
-status check_store(const configuration& config) {
-  const auto& store = config.store;
-  if (store.backend != "etcd") {
-    bool unused = !store.endpoints.empty() || !store.ca.empty() || !store.cert.empty() || !store.key.empty();
-    if (unused) return bad_request("store.endpoints, store.ca, store.cert, store.key: only with store.backend etcd");
-    return {};
-  }
-  if (store.endpoints.empty()) return bad_request("store.endpoints: required with store.backend etcd");
-  if (store.cert.empty() != store.key.empty())
-    return bad_request("store.cert, store.key: one is of no use without the other");
-  for (const auto& one : store.endpoints) {
-    if (!one.starts_with("http://") && !one.starts_with("https://"))
-      return bad_request("store.endpoints: must be https://HOST:PORT or http://HOST:PORT, not \"" + one + "\"");
-    if (one.starts_with("https://") && store.ca.empty())
-      return bad_request("store.ca: required for the endpoint " + one);
-  }
-  return {};
-}
-
-/// An address that is a pod's or a Service's already would lead to neither.
-status check_pool(const configuration& config) {
-  const auto& text = config.cloud.load_balancer_pool;
-  if (text.empty()) return {};
-  auto refused = [](const std::string& why) { return bad_request("cloud.load_balancer_pool: " + why); };
-  auto pool = ipv4_pool_in(text);
-  if (!pool) return refused("must be FIRST-LAST or BASE/BITS in IPv4, not \"" + text + "\"");
-  if (config.cloud.provider == "none") return refused("of no use with cloud.provider none");
-  const std::pair<std::string_view, const std::string&> others[] = {
-      {"api_server.service_cidr", config.api_server.service_cidr}, {"nodes.pod_cidr", config.nodes.pod_cidr}};
-  for (const auto& [key, range] : others)
-    if (auto block = ipv4_block_in(range); block && pool->first <= block->last() && block->first() <= pool->last)
-      return refused("overlaps " + std::string(key).append(" ").append(range));
-  return {};
-}
-
-}  // namespace
-
-status check_config(const configuration& config) {
-  if (auto bad = check_address("api_server.listen", config.api_server.listen); !bad.ok()) return bad;
-  if (!config.link.listen.empty())
-    if (auto bad = check_address("link.listen", config.link.listen); !bad.ok()) return bad;
-  if (config.data_dir.empty() && config.store.backend == "embedded")
-    return bad_request("data_dir: required with store.backend embedded (--data-dir DIR)");
-  if (auto bad = check_pool(config); !bad.ok()) return bad;
-  return check_store(config);
-}
-
-status check_node_config(const configuration& config) {
-  if (config.data_dir.empty()) return bad_request("data_dir: required (--data-dir DIR)");
-  if (config.link.servers.empty())
-    return bad_request("link.servers: the control plane's ADDRESS:PORT is required (--server ADDRESS:PORT)");
-  for (const auto& server : config.link.servers)
-    if (auto bad = check_address("link.servers", server); !bad.ok()) return bad;
-  if (config.nodes.count < 1) return bad_request("nodes.count: a node process has one node at least");
-  return {};
 }
 
 }  // namespace troupe::runtime

@@ -16,6 +16,9 @@ namespace troupe::runtime {
 struct configuration {
   std::string data_dir;    // where the store, certificates and traces live
   std::string kubeconfig;  // written for the administrator; empty: DATA_DIR/kubeconfig
+  /// What runs in this process: store, api_server, controller_manager, scheduler, cloud_controller_manager, nodes,
+  /// kube_proxy; empty: everything that the command runs.
+  std::vector<std::string> components;
 
   struct {
     std::string level = "info";  // trace, debug, info, warn, error
@@ -43,9 +46,9 @@ struct configuration {
   } api_server;
 
   struct {
-    std::string listen;                // control plane: ADDRESS:PORT for the links of nodes; empty: none
-    std::vector<std::string> servers;  // node: ADDRESS:PORT of control planes
-    std::string credentials;           // node: folder of ca.crt, NODE.crt, NODE.key; empty: DATA_DIR/pki
+    std::string listen;                // control plane: ADDRESS:PORT for links; empty: none
+    std::vector<std::string> servers;  // without api_server: ADDRESS:PORT of control planes
+    std::string credentials;           // folder of ca.crt, NAME.crt, NAME.key (node, component); empty: DATA_DIR/pki
   } link;
 
   struct {
@@ -61,6 +64,10 @@ struct configuration {
     std::int64_t node_grace_seconds = 40;    // without heartbeat: NotReady (node-monitor-grace-period)
     std::int64_t eviction_seconds = 300;     // default toleration of not-ready and unreachable
     std::int64_t leader_lease_seconds = 15;  // of several processes the one that leads (leader-elect-lease-duration)
+    // Files in PEM with what signs certificates, where controller_manager runs without the api_server (kube-controller-
+    // manager's flags of these names); empty: nothing is signed.
+    std::string cluster_signing_cert_file;
+    std::string cluster_signing_key_file;
   } controllers;
 
   struct {
@@ -80,6 +87,9 @@ struct configuration {
   struct {
     bool allow_crash = false;  // `troupe debug crash` may end a component
   } debug;
+
+  /// Whether a component, by its name in `components`, runs in this process.
+  bool runs(std::string_view component) const;
 };
 
 /// One row of the table of keys.
@@ -100,6 +110,8 @@ status set_config(std::string_view assignment, configuration& out);
 status check_config(const configuration& config);
 /// The same for a process that is nodes only.
 status check_node_config(const configuration& config);
+/// The same for a process of control loops and kube_proxy, without an api_server (`troupe component`).
+status check_component_config(const configuration& config);
 
 /// A host and its port, split.
 struct host_and_port {

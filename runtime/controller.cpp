@@ -12,9 +12,9 @@ namespace {
 
 session_options session_for(const controller::core& logic, const controller_options& options) {
   session_options made;
-  made.watch_user = component_user("system:kube-controller-manager");
+  made.watch_user = component_user("system:" + options.manager);
   made.user = options.account.empty() ? made.watch_user : service_account_user("kube-system", options.account);
-  made.user_agent = "kube-controller-manager/" + std::string(logic.name());
+  made.user_agent = options.manager + "/" + std::string(logic.name());
   return made;
 }
 

@@ -25,9 +25,10 @@ namespace troupe::runtime {
 using controller_actor = api::client_actor;
 
 struct controller_options {
-  /// The service account in kube-system as which the controller writes; empty: it writes as it watches, as
-  /// system:kube-controller-manager. So do upstream's controllers with --use-service-account-credentials: informers
-  /// are shared, each client has the rights of its controller only (bootstrappolicy/controller_policy.go).
+  std::string manager = "kube-controller-manager";  // whose controller it is: it watches as system:MANAGER
+  /// The service account in kube-system as which the controller writes; empty: it writes as it watches. So do
+  /// upstream's controllers with --use-service-account-credentials: informers are shared, each client has the rights of
+  /// its controller only (bootstrappolicy/controller_policy.go).
   std::string account = {};
   std::size_t concurrent_keys = 32;         // keys whose writes may be under way at the same time
   std::size_t keys_per_slice = 16;          // looked at in one handler

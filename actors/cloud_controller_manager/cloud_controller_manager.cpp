@@ -8,12 +8,11 @@
 namespace troupe::cloud {
 namespace {
 
-/// `account`: the client name that upstream's cloud controller manager gives the controller
-/// (k8s.io/cloud-provider/app).
+/// They watch and write as the manager, as upstream's do unless told otherwise (--use-service-account-credentials).
 template <class Make>
-runtime::child_spec controller_child(const manager_options& options, std::string name, std::string account, Make make) {
+runtime::child_spec controller_child(const manager_options& options, std::string name, Make make) {
   runtime::controller_options how;
-  how.account = std::move(account);
+  how.manager = "cloud-controller-manager";
   return runtime::child<runtime::controller_actor>(std::move(name),
                                                    [server = options.server, how, make](caf::actor_system& system) {
                                                      return runtime::spawn_controller(system, server, make, how);
@@ -24,18 +23,16 @@ runtime::child_spec controller_child(const manager_options& options, std::string
 
 std::vector<runtime::child_spec> children(const manager_options& options) {
   std::vector<runtime::child_spec> all;
-  all.push_back(controller_child(options, "node", "node-controller", []() -> std::unique_ptr<controller::core> {
+  all.push_back(controller_child(options, "node", []() -> std::unique_ptr<controller::core> {
     return std::make_unique<node_core>(std::make_unique<local_provider>());
   }));
-  all.push_back(controller_child(options, "balancer", "service-controller",
-                                 [how = options.balancer]() -> std::unique_ptr<controller::core> {
-                                   return std::make_unique<balancer_core>(how);
-                                 }));
+  all.push_back(controller_child(options, "balancer", [how = options.balancer]() -> std::unique_ptr<controller::core> {
+    return std::make_unique<balancer_core>(how);
+  }));
   if (!options.routed.empty())
-    all.push_back(controller_child(options, "route", "route-controller",
-                                   [range = options.routed]() -> std::unique_ptr<controller::core> {
-                                     return std::make_unique<route_core>(range);
-                                   }));
+    all.push_back(controller_child(options, "route", [range = options.routed]() -> std::unique_ptr<controller::core> {
+      return std::make_unique<route_core>(range);
+    }));
   return all;
 }
 

@@ -1,5 +1,8 @@
 #include "actors/controller_manager/controller_manager.hpp"
 
+#include <set>
+#include <utility>
+
 #include "actors/controller_manager/certificates/certificates.hpp"
 #include "actors/controller_manager/deployment/core.hpp"
 #include "actors/controller_manager/disruption/core.hpp"
@@ -19,17 +22,48 @@
 namespace troupe::controllers {
 namespace {
 
-/// `account`: the service account that upstream gives the controller; its role is system:controller:ACCOUNT.
+/// A controller. `account`: the service account that upstream gives it; its role is system:controller:ACCOUNT.
+struct member {
+  std::string account;
+  runtime::child_spec child;
+};
+
 template <class Core, class... Arguments>
-runtime::child_spec controller_child(const manager_options& options, std::string name, std::string account,
-                                     const Arguments&... arguments) {
+member member_of(const manager_options& options, std::string name, std::string account, const Arguments&... arguments) {
   runtime::controller_options how;
-  how.account = std::move(account);
-  return runtime::child<runtime::controller_actor>(
-      std::move(name), [server = options.server, how, arguments...](caf::actor_system& system) {
-        return runtime::spawn_controller(
-            system, server, [=] { return std::make_unique<Core>(arguments...); }, how);
-      });
+  how.account = account;
+  auto start = [server = options.server, how, arguments...](caf::actor_system& system) {
+    return runtime::spawn_controller(
+        system, server, [=] { return std::make_unique<Core>(arguments...); }, how);
+  };
+  return {std::move(account), runtime::child<runtime::controller_actor>(std::move(name), std::move(start))};
+}
+
+member signer_of(const manager_options& options) {
+  return {certificates::account, certificates::signer_child(options.server, options.signer)};
+}
+
+std::vector<member> members(const manager_options& options) {
+  std::vector<member> all;
+  all.push_back(member_of<deployment_core>(options, "deployment", "deployment-controller"));
+  all.push_back(member_of<replicaset_core>(options, "replicaset", "replicaset-controller"));
+  all.push_back(member_of<endpointslice_core>(options, "endpointslice", "endpointslice-controller"));
+  all.push_back(member_of<endpoints_core>(options, "endpoints", "endpoint-controller"));
+  all.push_back(member_of<namespace_core>(options, "namespace", "namespace-controller"));
+  all.push_back(member_of<service_account_core>(options, "service_account", "service-account-controller"));
+  all.push_back(member_of<root_ca_core>(options, "root_ca", "root-ca-cert-publisher", options.authority));
+  all.push_back(
+      member_of<node_lifecycle_core>(options, "node_lifecycle", "node-controller", options.node_grace_seconds));
+  all.push_back(member_of<garbage_collector_core>(options, "garbage_collector", "generic-garbage-collector"));
+  all.push_back(member_of<disruption_core>(options, "disruption", "disruption-controller"));
+  all.push_back(member_of<storage_protection_core>(options, "pvc_protection", "pvc-protection-controller",
+                                                   storage_protection_core::kind::claims));
+  all.push_back(member_of<storage_protection_core>(options, "pv_protection", "pv-protection-controller",
+                                                   storage_protection_core::kind::volumes));
+  if (!options.ranges.cluster.empty())
+    all.push_back(member_of<node_ipam_core>(options, "node_ipam", "node-controller", options.ranges));
+  if (!options.signer.private_key.empty()) all.push_back(signer_of(options));
+  return all;
 }
 
 /// A core that is made of nothing, or of one setting.
@@ -71,25 +105,17 @@ std::vector<core_maker> core_makers() {
 
 std::vector<runtime::child_spec> children(const manager_options& options) {
   std::vector<runtime::child_spec> all;
-  all.push_back(controller_child<deployment_core>(options, "deployment", "deployment-controller"));
-  all.push_back(controller_child<replicaset_core>(options, "replicaset", "replicaset-controller"));
-  all.push_back(controller_child<endpointslice_core>(options, "endpointslice", "endpointslice-controller"));
-  all.push_back(controller_child<endpoints_core>(options, "endpoints", "endpoint-controller"));
-  all.push_back(controller_child<namespace_core>(options, "namespace", "namespace-controller"));
-  all.push_back(controller_child<service_account_core>(options, "service_account", "service-account-controller"));
-  all.push_back(controller_child<root_ca_core>(options, "root_ca", "root-ca-cert-publisher", options.authority));
-  all.push_back(
-      controller_child<node_lifecycle_core>(options, "node_lifecycle", "node-controller", options.node_grace_seconds));
-  all.push_back(controller_child<garbage_collector_core>(options, "garbage_collector", "generic-garbage-collector"));
-  all.push_back(controller_child<disruption_core>(options, "disruption", "disruption-controller"));
-  all.push_back(controller_child<storage_protection_core>(options, "pvc_protection", "pvc-protection-controller",
-                                                          storage_protection_core::kind::claims));
-  all.push_back(controller_child<storage_protection_core>(options, "pv_protection", "pv-protection-controller",
-                                                          storage_protection_core::kind::volumes));
-  if (!options.ranges.cluster.empty())
-    all.push_back(controller_child<node_ipam_core>(options, "node_ipam", "node-controller", options.ranges));
-  if (!options.signer.private_key.empty()) all.push_back(certificates::signer_child(options.server, options.signer));
+  for (auto& one : members(options)) all.push_back(std::move(one.child));
   return all;
+}
+
+std::vector<std::string> accounts() {
+  manager_options every;
+  every.ranges.cluster = "0.0.0.0/0";
+  every.signer.private_key = "-";
+  std::set<std::string> found;
+  for (auto& one : members(every)) found.insert(std::move(one.account));
+  return {found.begin(), found.end()};
 }
 
 }  // namespace troupe::controllers

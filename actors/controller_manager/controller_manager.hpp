@@ -28,6 +28,10 @@ struct manager_options {
 /// The controllers as children of a supervisor "controller_manager".
 std::vector<runtime::child_spec> children(const manager_options& options);
 
+/// The service accounts in kube-system as which the controllers write, those of controllers that are not always there
+/// too. Each once, in order.
+std::vector<std::string> accounts();
+
 /// A way to make a controller's core again: `name` is its core's name(); `make` gives one from what its settings()
 /// were, or null when they cannot be read.
 struct core_maker {

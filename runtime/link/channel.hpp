@@ -61,7 +61,8 @@ class channel {
   // The loop's notes.
   std::string peer;              // "10.0.0.7:41234"
   std::string address;           // "10.0.0.7"
-  std::string node;              // whose link it is, once known
+  std::string node;              // whose link it is, once known: a node's name, a component's user
+  bool component = false;        // it is a component's
   std::size_t link = 0;          // the dialer's link
   std::uint64_t end_ms = ~0ull;  // wall clock when the certificate expires
   std::uint32_t interest = 0;    // what epoll was told

@@ -55,6 +55,8 @@ struct link_state {
   ssl_context_ptr tls;
 };
 
+std::string whose(const linked_node& one) { return (one.component ? "component=" : "node=") + one.name; }
+
 class dialer final : public link_loop {
  public:
   dialer(caf::actor_config& settings, dialer_options how)
@@ -156,11 +158,11 @@ class dialer final : public link_loop {
     welcome said;
     if (!decode(what.payload, said)) return by.end("bad_frame", "the welcome cannot be read");
     if (said.version != protocol_version) return refuse(by, "version", "another version of the link's protocol");
-    if (said.node != link.node.name)
-      return refuse(by, "wrong_node", "the certificate is of node \"" + said.node + "\"");
+    if (said.node != link.node.name) return refuse(by, "wrong_node", "the certificate is of \"" + said.node + "\"");
     by.open();
     node_end_options how;
     how.node = link.node.name;
+    how.component = link.node.component;
     how.channel = by.id();
     how.loop = loop_handle{this};
     how.kubelet = link.node.kubelet;
@@ -172,7 +174,7 @@ class dialer final : public link_loop {
       made = spawn_node_end(system(), std::move(how));
     }
     join(by, caf::actor_cast<caf::strong_actor_ptr>(made));
-    log(log_level::info, "link.up", "node=" + link.node.name + " server=" + by.peer);
+    log(log_level::info, "link.up", whose(link.node) + " server=" + by.peer);
     link.up_us = now_us_;
     link.told.clear();
     link.node.server.set_target(caf::actor_cast<api::api_server_actor>(made));
@@ -195,7 +197,7 @@ class dialer final : public link_loop {
     auto base = static_cast<std::uint64_t>(bounds_.backoff_base.count());
     auto cap = static_cast<std::uint64_t>(bounds_.backoff_cap.count());
     link.due_us = now_us_ + backoff_ms(link.tries, base, cap, random_u64()) * 1000;
-    auto text = "node=" + link.node.name + " reason=" + why.word + " why=" + runtime::log_value(why.text);
+    auto text = whose(link.node) + " reason=" + why.word + " why=" + runtime::log_value(why.text);
     if (text == link.told) return;
     link.told = text;
     log(log_level::warn, "link.down", text);

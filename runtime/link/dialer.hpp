@@ -1,4 +1,5 @@
-// The node's side: keeps one link open for each node of this process, whatever happens to the control plane.
+// The side without an api_server: keeps one link open for each node or component of this process, whatever happens to
+// the control plane.
 //
 //   link::dialer_options how;
 //   how.servers = {"10.0.0.1:6444"};
@@ -22,13 +23,14 @@
 
 namespace troupe::link {
 
-/// One node of this process.
+/// One node of this process, or one component.
 struct linked_node {
-  std::string name;
+  std::string name;  // a component's is its user (identity.hpp)
   /// Read before each handshake, so that a renewed certificate counts from the next one on.
   std::function<result<credentials>()> proof;
   runtime::stable_ref<api::api_server_actor> server;    // gets its targets here
   runtime::stable_ref<kubelet::kubelet_actor> kubelet;  // may be empty
+  bool component = false;
 };
 
 struct dialer_options {

@@ -16,10 +16,11 @@ struct limits {
   std::size_t from_control_bytes = 32 << 20;  // payload of one frame: a whole list
   std::size_t unread_bytes = 8 << 20;         // received frames that their actor has not handled: no more is read
   std::size_t unsent_bytes = 64 << 20;        // written for a peer that does not take it: the link ends
-  std::size_t requests_in_flight = 2'000;     // of one node; more are answered 429
+  std::size_t requests_in_flight = 2'000;     // of one link; more are answered 429
   std::size_t request_body = 3 << 20;         // of one request; more is answered 413, as at the API's port
-  std::size_t bodies_in_flight = 16 << 20;    // of one node's unanswered requests; more is answered 429
-  std::size_t watches = 500;                  // of one node; more are stopped as they open and answered 429
+  std::size_t bodies_in_flight = 16 << 20;    // of one link's unanswered requests; more is answered 429
+  std::size_t watches = 500;                  // of one link; more are stopped as they open and answered 429
+  std::size_t links_of_component = 1'000;     // with one identity; more are refused: the nodes need room
   std::size_t dialing = 16;                   // handshakes that one process makes at a time
 
   std::chrono::milliseconds handshake{5'000};   // from accept or connect to the end of the greeting

@@ -80,9 +80,14 @@ class listener final : public link_loop {
   void on_handshake(channel& by) override {
     auto shown = by.certificate();
     by.end_ms = shown.end_ms;
-    auto node = node_of(shown);
-    if (!node) return refuse(by, "wrong_role", node.error().message);
-    by.node = std::move(*node);
+    auto who = identity_of(shown);
+    if (!who) return refuse(by, "wrong_role", who.error().message);
+    by.node = std::move(who->name);
+    by.component = who->component;
+    // Two schedulers that know nothing of each other would both bind.
+    const auto& here = how_.not_wanted;
+    if (by.component && std::find(here.begin(), here.end(), by.node) != here.end())
+      refuse(by, "not_wanted", by.node + " runs in this control plane, whose `components` have to leave it out");
   }
 
   void on_greeting(channel& by, const frame& what) override {
@@ -91,17 +96,31 @@ class listener final : public link_loop {
     if (said.version != protocol_version)
       return refuse(by, "version",
                     "link protocol " + std::to_string(said.version) + ", not " + std::to_string(protocol_version));
-    // A node that comes back before its old link is known to be dead: the newer one counts.
+    if (!by.component) replace_older(by);
+    if (by.component && too_many_of(by)) return refuse(by, "too_many", "too many links of " + by.node);
+    open(by, said);
+  }
+
+  /// A node that comes back before its old link is known to be dead: the newer one counts.
+  void replace_older(const channel& by) {
     for (const auto& [id, one] : channels())
       if (id != by.id() && one->node == by.node && one->at() == channel::phase::open && !one->ended())
         refuse(*one, "replaced", "a newer link of the same node");
-    open(by, said);
+  }
+
+  /// Several processes may be one component: by election one of them works, or each serves its machine.
+  bool too_many_of(const channel& by) const {
+    auto same = std::count_if(channels().begin(), channels().end(), [&](const auto& one) {
+      return one.second->at() == channel::phase::open && one.second->node == by.node;
+    });
+    return static_cast<std::size_t>(same) >= bounds_.links_of_component;
   }
 
   void open(channel& by, const hello& said) {
     by.open();
     session_options how;
-    how.node = by.node;
+    how.who = {by.node, by.component};
+    how.accounts = how_.accounts;
     how.channel = by.id();
     how.loop = loop_handle{this};
     how.server = how_.server;
@@ -116,8 +135,8 @@ class listener final : public link_loop {
     join(by, caf::actor_cast<caf::strong_actor_ptr>(made));
     by.send(frame_kind::welcome, to_msgpack(welcome{protocol_version, "troupe " TROUPE_VERSION, by.node}));
     log(log_level::info, "link.up",
-        "node=" + by.node + " peer=" + by.peer + " software=" + runtime::log_value(said.software.substr(0, 64)));
-    if (how_.node_up) how_.node_up(by.node, caf::actor_cast<kubelet::kubelet_actor>(made));
+        whose(by) + " peer=" + by.peer + " software=" + runtime::log_value(said.software.substr(0, 64)));
+    if (how_.node_up && !by.component) how_.node_up(by.node, caf::actor_cast<kubelet::kubelet_actor>(made));
   }
 
   void on_gone(channel& which) override {
@@ -125,21 +144,23 @@ class listener final : public link_loop {
     if (which.actor) send_to(which.actor, link_ended{why.text});
     bool was_open = which.at() == channel::phase::open;
     if (!was_open || !ordinary(why.word)) return finish(which, why);
-    log(log_level::info, "link.down",
-        "node=" + which.node + " reason=" + why.word + " " + runtime::log_value(why.text));
+    log(log_level::info, "link.down", whose(which) + " reason=" + why.word + " " + runtime::log_value(why.text));
     leave(which);
   }
+
+  static std::string whose(const channel& of) { return (of.component ? "component=" : "node=") + of.node; }
 
   static bool ordinary(const std::string& word) {
     return word == "closed" || word == "goodbye" || word == "silent" || word == "stopped" || word == "replaced";
   }
 
   void finish(channel& which, const ending& why) {
-    tell(which.peer, why, which.node);
+    tell(which.peer, why, which.node.empty() ? std::string() : whose(which));
     if (which.at() == channel::phase::open) leave(which);
   }
 
   void leave(const channel& which) {
+    if (which.component) return;
     bool newer = std::any_of(channels().begin(), channels().end(), [&](const auto& one) {
       return one.second.get() != &which && one.second->node == which.node && one.second->at() == channel::phase::open &&
              !one.second->ended();
@@ -148,12 +169,12 @@ class listener final : public link_loop {
   }
 
   /// Counts and logs a refusal.
-  void tell(const std::string& peer, const ending& why, const std::string& node) {
+  void tell(const std::string& peer, const ending& why, const std::string& whose_link) {
     how_.port->refused().count(why.word);
     std::uint64_t left_out = 0;
     if (!lines_.take(now_us_, left_out)) return;
     auto text = "peer=" + peer + " reason=" + why.word + " why=" + runtime::log_value(why.text);
-    if (!node.empty()) text.append(" node=").append(node);
+    if (!whose_link.empty()) text.append(" ").append(whose_link);
     log(log_level::warn, "link.refused", text.append(runtime::left_out_text(left_out)));
   }
 

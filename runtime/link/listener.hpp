@@ -1,4 +1,4 @@
-// The control plane's end: one port, one session actor for each node that proved itself.
+// The control plane's end: one port, one session actor for each node or component that proved itself.
 //
 //   auto port = link::link_port::open("0.0.0.0", 6444, credentials, {});        // once; outlives the loop's crashes
 //   link::listener_options how{*port, server_ref}; how.node_up = ...; how.node_down = ...;
@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "messages/api_server.hpp"
 #include "messages/kubelet.hpp"
@@ -68,10 +69,12 @@ class link_port {
 struct listener_options {
   std::shared_ptr<link_port> port;
   runtime::stable_ref<api::api_server_actor> server;
+  std::vector<std::string> accounts = {};    // as which the controller manager's link may ask; see users_of()
+  std::vector<std::string> not_wanted = {};  // users of components that run in this process without election: no links
   /// A node's link is open: its kubelet can be asked for logs. Called by the loop.
-  std::function<void(const std::string& node, const kubelet::kubelet_actor& kubelet)> node_up;
+  std::function<void(const std::string& node, const kubelet::kubelet_actor& kubelet)> node_up = {};
   /// It is closed, and there is no newer one.
-  std::function<void(const std::string& node)> node_down;
+  std::function<void(const std::string& node)> node_down = {};
 };
 
 loop_handle spawn_listener(caf::actor_system& system, listener_options how);

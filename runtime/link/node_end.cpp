@@ -12,8 +12,6 @@
 namespace troupe::link {
 namespace {
 
-using runtime::log_level;
-
 class silent_server final : public runtime::component<api::api_server_actor> {
  public:
   explicit silent_server(caf::actor_config& settings) : component(settings, "no_link") {}
@@ -82,7 +80,8 @@ class node_end final : public runtime::component<node_end_actor> {
     if (!current_sender()) return;
     auto asked = m;
     asked.id = next_id_++;
-    asked.user = nullptr;  // the certificate says who asks, for every component of this process
+    // A node's certificate says who asks, for every component of this process.
+    if (!how_.component) asked.user = nullptr;
     auto payload = to_msgpack(asked);
     if (payload.size() > how_.bounds.from_node_bytes) return refuse(m.id);
     callers_.emplace(asked.id, caller{current_sender(), m.id});

@@ -1,6 +1,6 @@
-// The node's end of one open link: to this process's components it is the api_server, and to the kubelet it is whoever
-// reads logs and has streams. It ends with its link; the next link gets the next one, and the stable reference in front
-// of them tells the components.
+// The end of one open link where no api_server is: to this process's components it is the api_server, and to the
+// kubelet it is whoever reads logs and has streams. It ends with its link; the next link gets the next one, and the
+// stable reference in front of them tells the components.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@
 namespace troupe::link {
 
 struct node_end_options {
-  std::string node;
+  std::string node;        // or a component's user
+  bool component = false;  // requests say as whom they are made
   std::uint64_t channel = 0;
   loop_handle loop;
   runtime::stable_ref<kubelet::kubelet_actor> kubelet;  // may be empty

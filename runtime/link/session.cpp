@@ -32,9 +32,8 @@ bool may_open_watch(const api::request& asked) {
 class session final : public runtime::component<session_actor> {
  public:
   session(caf::actor_config& settings, session_options how)
-      : component(settings, how.node),
-        how_(std::move(how)),
-        user_(runtime::component_user("system:node:" + how_.node, {"system:nodes"})) {
+      : component(settings, how.who.name), how_(std::move(how)), names_(users_of(how_.who, how_.accounts)) {
+    for (const auto& one : names_) users_.push_back(runtime::component_user(one.name, one.groups));
     set_down_handler([this](caf::down_msg&) { quit(); });
   }
 
@@ -77,7 +76,7 @@ class session final : public runtime::component<session_actor> {
     std::size_t body = 0;  // bytes
   };
 
-  std::string lost_text() const { return "the link to node " + how_.node + " was lost"; }
+  std::string lost_text() const { return "the link to node " + how_.who.name + " was lost"; }
 
   void send_out(frame_kind kind, std::string payload) {
     send_to(how_.loop, send_frame{how_.channel, kind, shared_bytes(std::move(payload))});
@@ -99,6 +98,8 @@ class session final : public runtime::component<session_actor> {
       std::size_t bytes;
       ~release() { held.fetch_sub(bytes, std::memory_order_relaxed); }
     } handled{*how_.unread, m.payload.size() + 256};
+    if (!may_send(how_.who, m.kind))
+      return close("bad_frame", "frame not allowed here: " + std::string(kind_name(m.kind)));
     if (m.kind == frame_kind::request)
       on_request(m.payload.view());
     else if (m.kind == frame_kind::watch_stop)
@@ -127,6 +128,8 @@ class session final : public runtime::component<session_actor> {
       return close("bad_frame", "the request has a verb or urgency that does not exist");
     if (asked.target.size() + asked.content_type.size() + asked.accept.size() + asked.user_agent.size() > head_bytes)
       return close("bad_frame", "the request's target is longer than the gateway would take");
+    const auto user = speaker_of(asked);
+    if (!user) return;
     if (asked.body.size() > how_.bounds.request_body) return too_large(asked.id);
     if (asked_.size() >= how_.bounds.requests_in_flight) return too_many(asked.id, "too many requests in flight");
     if (bodies_ + asked.body.size() > how_.bounds.bodies_in_flight)
@@ -136,14 +139,23 @@ class session final : public runtime::component<session_actor> {
     bodies_ += made.body;
     if (made.watch) ++opening_;
     // Who asks is what the certificate says. Headers could say otherwise: tokens, impersonation.
-    if (asked.user && asked.user->name != user_->name)
-      refuse("forged_user", "user=" + runtime::log_value(asked.user->name));
-    asked.user = user_;
+    asked.user = user;
     asked.headers.clear();
     asked.upgrade.clear();
     asked.level = std::max(asked.level, urgency::deciding);  // what serves clients comes first
     asked.auth_error.clear();
     send_to(how_.server.handle(), std::move(asked));
+  }
+
+  /// As whom it is passed on; null: it has been refused.
+  api::user_ptr speaker_of(const api::request& asked) {
+    const auto claimed = asked.user ? std::string_view(asked.user->name) : std::string_view();
+    const auto judged = judge_speaker(how_.who, names_, claimed);
+    if (judged.forged) refuse("forged_user", "user=" + runtime::log_value(claimed));
+    if (judged.as) return users_[*judged.as];
+    refuse_call(asked.id, make_status(reason::forbidden, "the link of " + how_.who.name + " cannot ask as \"" +
+                                                             std::string(claimed.substr(0, 256)) + "\""));
+    return nullptr;
   }
 
   void too_many(std::uint64_t id, const char* why) {
@@ -281,8 +293,9 @@ class session final : public runtime::component<session_actor> {
   }
 
   session_options how_;
-  api::user_ptr user_;
-  std::unordered_map<std::uint64_t, question> asked_;  // the node's requests in flight
+  std::vector<link_user> names_;                       // as whom it may ask
+  std::vector<api::user_ptr> users_;                   // the same, as the api_server is told
+  std::unordered_map<std::uint64_t, question> asked_;  // the peer's requests in flight
   std::size_t bodies_ = 0;                             // bytes of theirs
   std::set<std::uint64_t> watches_;
   std::map<std::uint64_t, std::vector<api::watch_batch>> early_;

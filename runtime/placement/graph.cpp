@@ -3,10 +3,7 @@
 
 #include <optional>
 
-#include "actors/cloud_controller_manager/cloud_controller_manager.hpp"
-#include "actors/controller_manager/controller_manager.hpp"
-#include "actors/leader/leader.hpp"
-#include "actors/scheduler/scheduler.hpp"
+#include "runtime/placement/control_loops.hpp"
 #include "runtime/placement/nodes.hpp"
 #include "runtime/placement/service_proxy.hpp"
 
@@ -23,36 +20,41 @@ bool joins_machines(const configuration& config) { return !config.link.listen.em
 /// The nodes of other machines are given their pod ranges; this process's have the first ones.
 controllers::pod_ranges ranges_for_others(const configuration& config) {
   if (!joins_machines(config)) return {};
-  return {config.nodes.pod_cidr, static_cast<std::uint32_t>(config.nodes.count)};
+  return {config.nodes.pod_cidr, config.runs("nodes") ? static_cast<std::uint32_t>(config.nodes.count) : 0};
 }
 
-/// Service proxies on other machines are those machines' own matter.
-cloud::manager_options cloud_options(const configuration& config, const stable_ref<api::api_server_actor>& server,
-                                     bool has_proxy) {
-  cloud::manager_options out;
-  out.server = server;
-  out.balancer = {has_proxy || joins_machines(config), config.cloud.load_balancer_pool};
+loop_surroundings loops_of(const configuration& config, const surroundings& around,
+                           const stable_ref<api::api_server_actor>& server) {
+  loop_surroundings out;
+  out.server = [server](std::string_view) { return server; };
+  out.identity = around.identity;
+  out.authority = around.authority;
+  out.signer = around.signer;
+  out.ranges = ranges_for_others(config);
+  out.cloud = has_cloud(config, *around.host);
   if (joins_machines(config)) out.routed = config.nodes.pod_cidr;
   return out;
 }
 
-child_spec scheduler_child(const stable_ref<api::api_server_actor>& server) {
-  return child<scheduler::scheduler_actor>("scheduler", [server](caf::actor_system& in) {
-    scheduler::scheduler_options how;
-    how.server = server;
-    return scheduler::spawn_scheduler(in, how);
-  });
+/// Without election everything runs here.
+std::vector<std::string> unelected_of(const loop_surroundings& loops) {
+  if (!loops.identity.empty()) return {};
+  std::vector<std::string> out = {"controller_manager", "scheduler"};
+  if (loops.cloud) out.emplace_back("cloud_controller_manager");
+  return out;
 }
 
-/// Where other processes serve the same cluster, the control loops run in the one that leads.
-void add_elected(std::vector<child_spec>& to, const configuration& config, const surroundings& around,
-                 const stable_ref<api::api_server_actor>& server, std::vector<child_spec> managers) {
-  const auto lease_ms = static_cast<std::uint64_t>(config.controllers.leader_lease_seconds) * 1000;
-  const auto candidate = [&](const std::string& lease) {
-    return leader::options{server, lease, "system:" + lease, around.identity, lease_ms};
-  };
-  to.push_back(leader::child("managers", candidate("kube-controller-manager"), std::move(managers)));
-  to.push_back(leader::child("planner", candidate("kube-scheduler"), {scheduler_child(server)}));
+/// The nodes of this process; what joins their pods with those of other machines.
+void add_nodes(made_graph& to, caf::actor_system& system, const configuration& config, const surroundings& around) {
+  if (!config.runs("nodes")) return;
+  const auto& host = *around.host;
+  auto nodes = make_nodes(
+      system, config, host, [&](std::size_t) { return to.server; }, *around.kubelets);
+  std::optional<child_spec> network;
+  if (ranges_are_given(config) || (joins_machines(config) && !host.hollow()))
+    network = pod_network_child(config, host, to.server, nodes);
+  to.children.push_back(supervisor_child("nodes", std::move(nodes.children)));
+  if (network) to.children.push_back(std::move(*network));
 }
 
 }  // namespace
@@ -74,27 +76,14 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
       "store", [how = around.storage](caf::actor_system& in) { return store::spawn(in, how); }, out.store));
   children.back().level = urgency::serving;
   children.push_back(std::move(made.spec));
-  auto manager = supervisor_child(
-      "controller_manager", controllers::children({out.server, around.authority, config.controllers.node_grace_seconds,
-                                                   around.signer, ranges_for_others(config)}));
-  const bool alone = around.identity.empty();
-  std::vector<child_spec> elected;
-  (alone ? children : elected).push_back(std::move(manager));
-  if (alone) children.push_back(scheduler_child(out.server));
-  auto nodes = make_nodes(
-      system, config, *around.host, [&](std::size_t) { return out.server; }, *around.kubelets);
-  std::optional<child_spec> network;
-  if (joins_machines(config) && !around.host->hollow())
-    network = pod_network_child(config, *around.host, out.server, nodes);
-  children.push_back(supervisor_child("nodes", std::move(nodes.children)));
-  if (network) children.push_back(std::move(*network));
   std::optional<child_spec> proxy;
-  if (around.measured) proxy = proxy_child(config, *around.host, out.server, *around.measured);
-  if (has_cloud(config, *around.host))
-    (alone ? children : elected)
-        .push_back(supervisor_child("cloud_controller_manager",
-                                    cloud::children(cloud_options(config, out.server, proxy.has_value()))));
-  if (!alone) add_elected(children, config, around, out.server, std::move(elected));
+  if (around.measured) proxy = proxy_child(config, around.host->hollow(), out.server, *around.measured);
+  auto loops = loops_of(config, around, out.server);
+  // Service proxies on other machines are those machines' own matter.
+  loops.nodes_answer = proxy.has_value() || joins_machines(config);
+  out.unelected = unelected_of(loops);
+  for (auto& one : control_loops(config, loops)) children.push_back(std::move(one));
+  add_nodes(out, system, config, around);
   if (proxy) children.push_back(std::move(*proxy));
   return out;
 }

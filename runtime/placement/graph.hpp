@@ -20,7 +20,7 @@ namespace troupe::runtime {
 /// What the surroundings give to the graph.
 struct surroundings {
   store::options storage;
-  std::string identity;   // of this process among several that serve the cluster; empty: it is the only one
+  std::string identity;   // of this process among several that run the same control loops; empty: it is the only one
   std::string authority;  // PEM of the cluster's authority, published as kube-root-ca.crt
   pki::key_pair signer;   // the same with its key; empty: requests for certificates are not signed
   api::options server;    // endpoint, hooks and addresses; references are filled in
@@ -35,9 +35,11 @@ struct made_graph {
   stable_ref<api::api_server_actor> server;
   std::shared_ptr<api::shared_state> shared;  // shared->ready() says whether the API is ready
   std::vector<child_spec> children;
+  /// Control loops that run here without election, by their names in `components`: no other process may run them.
+  std::vector<std::string> unelected;
 };
 
-/// Puts the whole troupe together, from the inside out: the store first, kube_proxy last.
+/// Puts together what the configuration wants of the troupe, from the inside out: the store first, kube_proxy last.
 made_graph make_graph(caf::actor_system& system, const configuration& config, surroundings around);
 
 }  // namespace troupe::runtime

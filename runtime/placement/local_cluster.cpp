@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/controller_manager/controller_manager.hpp"
 #include "runtime/host_address.hpp"
 #include "runtime/link/listener.hpp"
 #include "runtime/log.hpp"
@@ -48,9 +49,10 @@ struct local_cluster::parts : process_parts {
   status make_certificates();
   status open_endpoint();
   status open_link();
-  child_spec link_child(const stable_ref<api::api_server_actor>& server) const;
+  child_spec link_child(const made_graph& graph) const;
   status choose_storage();
-  std::string identity();
+  /// Whether other processes may run the same control loops: around one etcd, or where somebody said what runs here.
+  bool elects() const { return storage.backend == store::backend_kind::etcd || !config.components.empty(); }
   void start_actors();
   void measure();
   status await_store();
@@ -110,22 +112,17 @@ status local_cluster::parts::open_link() {
   return {};
 }
 
-child_spec local_cluster::parts::link_child(const stable_ref<api::api_server_actor>& server) const {
+child_spec local_cluster::parts::link_child(const made_graph& graph) const {
   link::listener_options how;
   how.port = link_port;
-  how.server = server;
+  how.server = graph.server;
+  how.accounts = controllers::accounts();
+  for (const auto& one : graph.unelected) how.not_wanted.push_back(link::user_of_component(one));
   how.node_up = [all = kubelets](const std::string& node, const kubelet::kubelet_actor& kubelet) {
     all->add(node, stable_ref<kubelet::kubelet_actor>::fixed(kubelet, "link/" + node));
   };
   how.node_down = [all = kubelets](const std::string& node) { all->remove(node); };
   return link::listener_child(std::move(how));
-}
-
-/// As client-go's leader election makes it: the host's name and something unique.
-std::string local_cluster::parts::identity() {
-  char host_name[256] = {};
-  gethostname(host_name, sizeof host_name - 1);
-  return fmt::format("{}_{}", host_name, outside.new_uid());
 }
 
 status local_cluster::parts::choose_storage() {
@@ -150,7 +147,7 @@ void local_cluster::parts::start_actors() {
   relay = stable_ref<stream::relay_actor>::make(*system, "root/node_relay");
   surroundings around;
   around.storage = storage;
-  if (storage.backend == store::backend_kind::etcd) around.identity = identity();
+  if (elects()) around.identity = identity();
   around.authority = certificates.authority.certificate;
   around.signer = certificates.authority;
   around.kubelets = kubelets;
@@ -170,7 +167,7 @@ void local_cluster::parts::start_actors() {
   graph.children.insert(graph.children.begin(),
                         child<stream::relay_actor>(
                             "node_relay", [](caf::actor_system& in) { return in.spawn<node_relay>(); }, relay));
-  if (link_port) graph.children.push_back(link_child(graph.server));
+  if (link_port) graph.children.push_back(link_child(graph));
   start_root(std::move(graph.children));
 }
 
@@ -197,6 +194,7 @@ local_cluster::~local_cluster() = default;
 status local_cluster::start() {
   auto& p = *parts_;
   if (auto bad = p.take_data_dir(); !bad.ok()) return bad;
+  if (!p.config.runs("nodes")) p.config.nodes.runtime = "hollow";  // nothing here runs containers
   if (auto bad = p.open_host(); !bad.ok()) return bad;
   if (auto bad = p.make_certificates(); !bad.ok()) return bad;
   if (auto bad = p.open_trace(fmt::format("nodes.count={} nodes.runtime={} store.backend={}", p.config.nodes.count,

@@ -73,7 +73,9 @@ std::string pod_cidr_of(const std::string& cluster, std::size_t index) {
   return std::string(inet_ntop(AF_INET, &base, text, sizeof text)) + "/24";
 }
 
-bool ranges_are_given(const configuration& config) { return !config.link.servers.empty(); }
+bool ranges_are_given(const configuration& config) {
+  return !config.link.servers.empty() || !config.runs("controller_manager");
+}
 
 std::string node_name(const configuration& config, std::size_t index) {
   auto name = config.nodes.name_prefix;

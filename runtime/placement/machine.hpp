@@ -48,7 +48,8 @@ class machine {
 /// Part `index` of the cluster's pod range: /24 each.
 std::string pod_cidr_of(const std::string& cluster, std::size_t index);
 
-/// Whether the control plane gives this process's nodes their pod ranges; otherwise they take the first parts.
+/// Whether a controller manager elsewhere gives this process's nodes their pod ranges; otherwise they take the first
+/// parts.
 bool ranges_are_given(const configuration& config);
 
 /// Name of a node: "hollow-0" or NAME_PREFIX0 for hollow ones; the host's name and HOST-1, ..., or NAME_PREFIX and

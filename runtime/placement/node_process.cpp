@@ -10,30 +10,12 @@
 #include "runtime/link/rotation.hpp"
 #include "runtime/log.hpp"
 #include "runtime/pki.hpp"
+#include "runtime/placement/link_files.hpp"
 #include "runtime/placement/nodes.hpp"
 #include "runtime/placement/process_parts.hpp"
 #include "runtime/placement/service_proxy.hpp"
 
 namespace troupe::runtime {
-namespace {
-
-result<link::credentials> read_credentials(const pki::node_files& from) {
-  link::credentials out;
-  for (auto [path, into] : {std::pair{&from.certificate, &out.certificate}, std::pair{&from.key, &out.private_key},
-                            std::pair{&from.authority, &out.authority}}) {
-    auto text = pki::read_file(*path);
-    if (!text) return text.error();
-    *into = std::move(*text);
-  }
-  return out;
-}
-
-}  // namespace
-
-pki::node_files files_of_node(const configuration& config, const std::string& node) {
-  auto folder = config.link.credentials.empty() ? config.data_dir + "/pki" : config.link.credentials;
-  return {folder + "/" + node + ".crt", folder + "/" + node + ".key", folder + "/ca.crt"};
-}
 
 struct node_process::parts : process_parts {
   parts(configuration given, provision how) : process_parts(std::move(given)), provide(std::move(how)) {}
@@ -52,7 +34,7 @@ struct node_process::parts : process_parts {
 /// What is missing from the start is said at once; what goes missing later is logged at each try.
 status node_process::parts::check_credentials() const {
   for (std::size_t i = 0; i < count(); ++i) {
-    auto files = files_of_node(config, node_name(config, i));
+    auto files = link_files(config, node_name(config, i));
     if (auto read = read_credentials(files); !read) return read.error();
   }
   return {};
@@ -63,7 +45,7 @@ child_spec node_process::parts::link_child() const {
   how.servers = config.link.servers;
   for (std::size_t i = 0; i < count(); ++i) {
     auto name = node_name(config, i);
-    auto proof = [files = files_of_node(config, name)] { return read_credentials(files); };
+    auto proof = [files = link_files(config, name)] { return read_credentials(files); };
     how.nodes.push_back({name, proof, servers[i], kubelets.find(name)});
   }
   return link::dialer_child(std::move(how));
@@ -73,7 +55,7 @@ child_spec node_process::parts::rotation_child() const {
   link::rotation_options how;
   for (std::size_t i = 0; i < count(); ++i) {
     auto name = node_name(config, i);
-    how.nodes.push_back({name, files_of_node(config, name), servers[i]});
+    how.nodes.push_back({name, link_files(config, name), servers[i]});
   }
   return link::rotation_child(std::move(how));
 }
@@ -90,7 +72,8 @@ void node_process::parts::start_actors() {
   auto network = pod_network_child(config, *host_machine, servers.front(), nodes);
   children.push_back(supervisor_child("nodes", std::move(nodes.children)));
   children.push_back(std::move(network));
-  if (auto proxy = proxy_child(config, *host_machine, servers.front(), measured)) children.push_back(std::move(*proxy));
+  if (auto proxy = proxy_child(config, host_machine->hollow(), servers.front(), measured))
+    children.push_back(std::move(*proxy));
   start_root(std::move(children));
 }
 
@@ -103,7 +86,7 @@ status node_process::start() {
   if (auto bad = p.take_data_dir(); !bad.ok()) return bad;
   if (auto bad = p.open_host(); !bad.ok()) return bad;
   // A replacement that was cut off is finished first, or whoever provides would take the files for bad ones.
-  for (const auto& name : names()) pki::settle_files(files_of_node(p.config, name));
+  for (const auto& name : names()) pki::settle_files(link_files(p.config, name));
   if (p.provide)
     if (auto bad = p.provide(p.config, names()); !bad.ok()) return bad;
   if (auto bad = p.check_credentials(); !bad.ok()) return bad;

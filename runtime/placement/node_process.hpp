@@ -11,7 +11,6 @@
 
 #include "messages/status.hpp"
 #include "runtime/config.hpp"
-#include "runtime/node_certificate.hpp"
 #include "runtime/services.hpp"
 
 namespace troupe::runtime {
@@ -47,8 +46,5 @@ class node_process {
   struct parts;
   std::unique_ptr<parts> parts_;
 };
-
-/// The certificate, key and authority of a node, read anew at each try to connect.
-pki::node_files files_of_node(const configuration& config, const std::string& node);
 
 }  // namespace troupe::runtime

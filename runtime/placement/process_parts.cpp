@@ -4,6 +4,10 @@
 #include <filesystem>
 #include <utility>
 
+#include <unistd.h>
+
+#include <fmt/format.h>
+
 namespace troupe::runtime {
 
 status process_parts::take_data_dir() {
@@ -24,6 +28,12 @@ status process_parts::open_host() {
   if (!opened) return opened.error();
   host_machine = std::move(*opened);
   return {};
+}
+
+std::string process_parts::identity() {
+  char host_name[256] = {};
+  gethostname(host_name, sizeof host_name - 1);
+  return fmt::format("{}_{}", host_name, outside.new_uid());
 }
 
 status process_parts::open_trace(std::string about) {

@@ -36,6 +36,9 @@ struct process_parts {
   /// Before anything in it is read or written: a second process must not touch what the first one uses.
   status take_data_dir();
   status open_host();
+  /// Of this process among all that stand for election, as client-go's leader election makes it: the host's name and
+  /// something unique.
+  std::string identity();
   /// `about` says in the trace what was recorded.
   status open_trace(std::string about);
   void start_system();

@@ -12,7 +12,8 @@
 namespace troupe::runtime {
 
 /// "kube_proxy", or nothing where the configuration wants none or this process may not have one; the log says why.
-std::optional<child_spec> proxy_child(const configuration& config, const machine& host,
+/// `hollow`: the pods of this machine have no network.
+std::optional<child_spec> proxy_child(const configuration& config, bool hollow,
                                       const stable_ref<api::api_server_actor>& server, metrics::registry& measured);
 
 }  // namespace troupe::runtime

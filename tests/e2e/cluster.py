@@ -23,8 +23,8 @@ class ControlPlane(Cluster):
             "--set", "debug.allow_crash=true", "--set", "controllers.node_grace_seconds=6",
             "--set", f"api_server.extra_names={address}", *extra]
 
-    def certify(self, out, *names):
-        subprocess.run([TROUPE, "certs", "node", *names, "--data-dir", self.data, "--out", out], check=True, timeout=30)
+    def certify(self, out, *names, what="node"):
+        subprocess.run([TROUPE, "certs", what, *names, "--data-dir", self.data, "--out", out], check=True, timeout=30)
 
     def node_ready(self, name, wanted="True"):
         node = self.get(f"/api/v1/nodes/{name}")
@@ -34,23 +34,14 @@ class ControlPlane(Cluster):
         return text in self.log.read_text()
 
 
-class Node:
-    """A `troupe node` process. Its simulated nodes are NAME-0, NAME-1, ...; one with containers is NAME."""
+class Process:
+    """A process that has links to a control plane."""
 
-    def __init__(self, directory, plane, name, count=1, runtime="hollow", sandbox=None, extra=()):
+    def __init__(self, directory, sandbox, log):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.sandbox, self.name = sandbox, name
-        self.names = [name] if runtime == "cri" else [f"{name}-{i}" for i in range(count)]
-        plane.certify(self.directory / "pki", *self.names)
-        self.data = self.directory / "data"
-        self.log = self.directory / "node.log"
-        prefix = name if runtime == "cri" else f"{name}-"
-        self.arguments = [
-            str(TROUPE), "node", "--data-dir", str(self.data), "--server", f"{plane.address}:{plane.link_port}",
-            "--runtime", runtime, "--nodes", str(count), "--set", f"link.credentials={self.directory / 'pki'}",
-            "--set", f"nodes.name_prefix={prefix}", "--set", "nodes.heartbeat_seconds=2", "--set", "debug.allow_crash=true", *extra]
-        self.process = None
+        self.sandbox, self.process, self.arguments = sandbox, None, []
+        self.data, self.log = self.directory / "data", self.directory / log
 
     def wrap(self, command):
         return self.sandbox.wrap(command) if self.sandbox else [str(word) for word in command]
@@ -65,6 +56,36 @@ class Node:
             self.process.send_signal(how)
             self.process.wait(seconds)
         return self.process.returncode if self.process else None
+
+    def logged(self, text):
+        return text in self.log.read_text()
+
+
+class Component(Process):
+    """A `troupe component` process with components of these names."""
+
+    def __init__(self, directory, plane, *names, sandbox=None, extra=()):
+        super().__init__(directory, sandbox, "component.log")
+        plane.certify(self.directory / "pki", *names, what="component")
+        self.arguments = [
+            str(TROUPE), "component", "--data-dir", str(self.data), "--server", f"{plane.address}:{plane.link_port}",
+            "--set", f"link.credentials={self.directory / 'pki'}", "--set", "controllers.leader_lease_seconds=3",
+            *(word for name in names for word in ("--set", f"components={name}")), *extra]
+
+
+class Node(Process):
+    """A `troupe node` process. Its simulated nodes are NAME-0, NAME-1, ...; one with containers is NAME."""
+
+    def __init__(self, directory, plane, name, count=1, runtime="hollow", sandbox=None, extra=()):
+        super().__init__(directory, sandbox, "node.log")
+        self.name = name
+        self.names = [name] if runtime == "cri" else [f"{name}-{i}" for i in range(count)]
+        plane.certify(self.directory / "pki", *self.names)
+        prefix = name if runtime == "cri" else f"{name}-"
+        self.arguments = [
+            str(TROUPE), "node", "--data-dir", str(self.data), "--server", f"{plane.address}:{plane.link_port}",
+            "--runtime", runtime, "--nodes", str(count), "--set", f"link.credentials={self.directory / 'pki'}",
+            "--set", f"nodes.name_prefix={prefix}", "--set", "nodes.heartbeat_seconds=2", "--set", "debug.allow_crash=true", *extra]
 
     def socket(self):
         return (self.data / "containerd" / "address").read_text().strip()
@@ -160,6 +181,10 @@ class Maker:
 
     def node(self, plane, name, **options):
         self.made.append(Node(self.directory / name, plane, name, **options))
+        return self.made[-1].start()
+
+    def component(self, plane, *names, directory=None, **options):
+        self.made.append(Component(self.directory / (directory or names[0]), plane, *names, **options))
         return self.made[-1].start()
 
     def close(self):

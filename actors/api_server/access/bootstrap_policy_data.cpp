@@ -2,8 +2,11 @@
 // troupe:node-proxier: a machine has one certificate, its node's, and its kube_proxy works under it. Kubelets may read
 // Services by system:node; the slices behind them, and the nodes behind which other pods are, are what kube-proxy's own
 // account, present on every node, may read.
-// The bindings named kubeadm:... are those that kubeadm makes for machines that join by token; troupe:authority lets
-// them read the authority, which they check against the hash they were given.
+// troupe:cloud-controller-manager: upstream leaves the rights of system:cloud-controller-manager to each cloud; these
+// are what the local provider's controllers need of those that
+// https://kubernetes.io/docs/concepts/architecture/cloud-controller/ lists. The bindings named kubeadm:... are those
+// that kubeadm makes for machines that join by token; troupe:authority lets them read the authority, which they check
+// against the hash they were given.
 #include "actors/api_server/access/bootstrap_policy.hpp"
 
 namespace troupe::api {
@@ -156,6 +159,14 @@ clusterrole system:node-proxier
 clusterrole troupe:node-proxier
   list,watch discovery.k8s.io endpointslices
   list,watch core nodes
+clusterrole troupe:cloud-controller-manager
+  EVENTS
+  create coordination.k8s.io leases
+  get,update coordination.k8s.io leases names=cloud-controller-manager
+  READ,patch,delete core nodes
+  patch core nodes/status
+  READ core services
+  patch core services/status
 clusterrole system:kube-scheduler
   EVENTS
   create coordination.k8s.io leases
@@ -413,6 +424,7 @@ clusterbinding system:basic-user groups=system:authenticated
 clusterbinding system:public-info-viewer groups=system:authenticated,system:unauthenticated
 clusterbinding system:node-proxier users=system:kube-proxy
 clusterbinding troupe:node-proxier groups=system:nodes
+clusterbinding troupe:cloud-controller-manager users=system:cloud-controller-manager
 clusterbinding kubeadm:kubelet-bootstrap role=system:node-bootstrapper groups=system:bootstrappers:kubeadm:default-node-token
 clusterbinding kubeadm:node-autoapprove-bootstrap
 + role=system:certificates.k8s.io:certificatesigningrequests:nodeclient
@@ -432,6 +444,8 @@ role system:controller:bootstrap-signer
   READ core secrets
 role system:controller:cloud-provider
   create,READ core configmaps
+role troupe:local-cloud
+  READ core configmaps names=local-cloud
 role system:controller:token-cleaner
   READ,delete core secrets
   EVENTS
@@ -445,6 +459,7 @@ binding system:extension-apiserver-authentication-reader role=extension-apiserve
 + users=system:kube-controller-manager,system:kube-scheduler
 binding system:controller:bootstrap-signer accounts=kube-system/bootstrap-signer
 binding system:controller:cloud-provider accounts=kube-system/cloud-provider
+binding troupe:local-cloud users=system:cloud-controller-manager
 binding system:controller:token-cleaner accounts=kube-system/token-cleaner
 binding system::leader-locking-kube-controller-manager users=system:kube-controller-manager
 + accounts=kube-system/kube-controller-manager

@@ -298,6 +298,12 @@ task<result<deleted_object>> delete_one(request_host& host, const request& incom
   deleted_object out;
   out.gone = decision.gone();
   out.shown = done->now ? done->now : done->before;
+  // Who has heard that a namespace ends cannot create in it any more: admission judges by the snapshot. (Upstream looks
+  // such namespaces up in the store for a while: k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle.)
+  if (done->now && done->written && context.group.empty() && context.plural() == "namespaces") {
+    auto seen = host.at_least(where.resource, done->now->revision);
+    (void)co_await seen;
+  }
   co_return std::move(out);
 }
 

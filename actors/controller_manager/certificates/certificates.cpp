@@ -37,9 +37,9 @@ class signer final : public runtime::component<api::client_actor> {
  private:
   static runtime::session_options session_settings() {
     runtime::session_options out;
-    out.user = runtime::service_account_user("kube-system", "certificate-controller");
+    out.user = runtime::service_account_user("kube-system", account);
     out.watch_user = runtime::component_user("system:kube-controller-manager");
-    out.user_agent = "certificate-controller";
+    out.user_agent = account;
     return out;
   }
   static runtime::informer_options selection() {

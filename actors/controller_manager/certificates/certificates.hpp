@@ -9,6 +9,9 @@
 
 namespace troupe::certificates {
 
+/// The service account in kube-system as which it writes.
+inline constexpr const char* account = "certificate-controller";
+
 /// A child named "certificates".
 runtime::child_spec signer_child(const runtime::stable_ref<api::api_server_actor>& server, pki::key_pair authority);
 

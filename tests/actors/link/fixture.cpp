@@ -97,17 +97,17 @@ class scripted_api final : public runtime::component<scripted_actor> {
 
 class caller final : public runtime::component<caller_actor> {
  public:
-  caller(caf::actor_config& settings, const runtime::stable_ref<api::api_server_actor>& server)
-      : component(settings, "caller"), session_(*this, server, options()) {}
+  caller(caf::actor_config& settings, const runtime::stable_ref<api::api_server_actor>& server, api::user_ptr user)
+      : component(settings, "caller"), session_(*this, server, options(std::move(user))) {}
   behavior_type make_behavior() override {
     return {[this](const api::response& m) { session_.handle(m); },
             [this](const api::watch_delivery& m) { session_.handle(m); }, [this](const order& m) { m.run(session_); }};
   }
 
  private:
-  static runtime::session_options options() {
+  static runtime::session_options options(api::user_ptr user) {
     runtime::session_options out;
-    out.user = runtime::component_user("kubernetes-admin", {"system:masters"});  // what a node must not get through
+    out.user = std::move(user);
     return out;
   }
   runtime::api_session session_;
@@ -169,6 +169,13 @@ pki::key_pair node_certificate(const std::string& node, const std::function<void
   return must(pki::issue(other_authority ? all.other_authority : all.authority, who));
 }
 
+pki::key_pair component_certificate(const std::string& user) {
+  return node_certificate("", [&](pki::subject& who) {
+    who.common_name = user;
+    who.organizations = {};
+  });
+}
+
 std::string log_text() {
   spdlog::default_logger()->flush();
   return log_stream().str();
@@ -184,7 +191,7 @@ limits fixture::quick() {
   return out;
 }
 
-fixture::fixture(limits bounds) {
+fixture::fixture(limits bounds, std::vector<std::string> not_wanted) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to peers that have gone
   log_stream();
   config_.allow_crash = true;
@@ -198,6 +205,8 @@ fixture::fixture(limits bounds) {
   listener_options how;
   how.port = port_;
   how.server = server;
+  how.accounts = {"deployment-controller", "replicaset-controller"};
+  how.not_wanted = std::move(not_wanted);
   how.node_up = [known = kubelets_](const std::string& node, const kubelet::kubelet_actor& kubelet) {
     std::lock_guard guard(known->mutex);
     known->all[node] = kubelet;
@@ -232,22 +241,33 @@ fixture::~fixture() {
   kubelets_->all.clear();
 }
 
-runtime::stable_ref<api::api_server_actor> fixture::add_node(const std::string& node, const pki::key_pair& proof,
-                                                             runtime::stable_ref<kubelet::kubelet_actor> kubelet) {
-  auto server = runtime::stable_ref<api::api_server_actor>::make(*system_, "node/" + node + "/server");
+runtime::stable_ref<api::api_server_actor> fixture::dial(linked_node who, const pki::key_pair& proof) {
+  const auto name = who.name;
+  who.server = runtime::stable_ref<api::api_server_actor>::make(*system_, "node/" + name + "/server");
+  auto server = who.server;
+  credentials with{proof.certificate, proof.private_key, certificates::get().authority.certificate};
+  who.proof = [with]() -> result<credentials> { return with; };
   dialer_options how;
   how.bounds = quick();
   how.servers = {"127.0.0.1:" + std::to_string(port_->port())};
-  credentials with{proof.certificate, proof.private_key, certificates::get().authority.certificate};
-  how.nodes.push_back({node, [with]() -> result<credentials> { return with; }, server, std::move(kubelet)});
+  how.nodes.push_back(std::move(who));
   std::vector<runtime::child_spec> children;
   children.push_back(dialer_child(std::move(how)));
-  nodes_.push_back(runtime::spawn_supervisor(*system_, "node-" + node, std::move(children)));
+  nodes_.push_back(runtime::spawn_supervisor(*system_, "node-" + name, std::move(children)));
   return server;
 }
 
-caller_actor fixture::add_caller(const runtime::stable_ref<api::api_server_actor>& server) {
-  auto made = system_->spawn<caller>(server);
+runtime::stable_ref<api::api_server_actor> fixture::add_node(const std::string& node, const pki::key_pair& proof,
+                                                             runtime::stable_ref<kubelet::kubelet_actor> kubelet) {
+  return dial({node, {}, {}, std::move(kubelet)}, proof);
+}
+
+runtime::stable_ref<api::api_server_actor> fixture::add_component(const std::string& user) {
+  return dial({user, {}, {}, {}, true}, component_certificate(user));
+}
+
+caller_actor fixture::add_caller(const runtime::stable_ref<api::api_server_actor>& server, api::user_ptr user) {
+  auto made = system_->spawn<caller>(server, std::move(user));
   kept_.push_back(caf::actor_cast<caf::actor>(made));
   return made;
 }
@@ -321,8 +341,9 @@ void raw_peer::greet() {
   if (read()) reader_.open();
 }
 
-bool raw_peer::enter() {
-  auto proof = node_certificate("worker-1");
+bool raw_peer::enter() { return enter(node_certificate("worker-1")); }
+
+bool raw_peer::enter(const pki::key_pair& proof) {
   if (!handshake(&proof)) return false;
   greet();
   return true;

@@ -67,6 +67,9 @@ struct certificates {
 pki::key_pair node_certificate(const std::string& node, const std::function<void(pki::subject&)>& adapt = {},
                                bool other_authority = false);
 
+/// A component's certificate by its user, "system:kube-scheduler".
+pki::key_pair component_certificate(const std::string& user);
+
 /// The log lines of this process since its start.
 std::string log_text();
 
@@ -79,7 +82,8 @@ struct known_kubelets {
 /// See the top of this file.
 class fixture {
  public:
-  explicit fixture(limits bounds = quick());
+  /// `not_wanted`: users of components whose links are refused.
+  explicit fixture(limits bounds = quick(), std::vector<std::string> not_wanted = {});
   ~fixture();
 
   /// Short deadlines.
@@ -92,8 +96,12 @@ class fixture {
   runtime::stable_ref<api::api_server_actor> add_node(const std::string& node = "worker-1") {
     return add_node(node, node_certificate(node));
   }
-  /// A component with a session over that reference.
-  caller_actor add_caller(const runtime::stable_ref<api::api_server_actor>& server);
+  /// The same for a component that is in a process of its own, by its user.
+  runtime::stable_ref<api::api_server_actor> add_component(const std::string& user);
+  /// A component with a session over that reference, of an administrator unless told otherwise: what a node must not
+  /// get through.
+  caller_actor add_caller(const runtime::stable_ref<api::api_server_actor>& server,
+                          api::user_ptr user = runtime::component_user("kubernetes-admin", {"system:masters"}));
   void tell(const caller_actor& to, std::function<void(runtime::api_session&)> run);
   void publish_event(std::size_t bytes);
   /// Crashes the component of that path ("root/link").
@@ -105,6 +113,8 @@ class fixture {
   std::shared_ptr<seen_by_api> seen = std::make_shared<seen_by_api>();
 
  private:
+  runtime::stable_ref<api::api_server_actor> dial(linked_node who, const pki::key_pair& proof);
+
   runtime::real_services services_;
   runtime::system_config config_{services_, 2};
   std::unique_ptr<caf::actor_system> system_;
@@ -131,6 +141,8 @@ class raw_peer {
   void greet();
   /// Handshake and greeting as worker-1; whether the handshake went through.
   bool enter();
+  /// The same with that certificate.
+  bool enter(const pki::key_pair& proof);
   /// A request.
   void ask(std::uint64_t id, const std::string& target);
   /// The next frame that is no ping, or nothing when the connection ended or nothing came in time.

@@ -126,7 +126,14 @@ TEST_CASE("certificates that are not a node's of this cluster (6)") {
          who.organizations = {"system:masters"};
        }),
        "wrong_role"},
-      {"a component", adapted([](auto& who) { who.common_name = "system:kube-scheduler", who.organizations = {}; }),
+      {"no component that has links",
+       adapted([](auto& who) { who.common_name = "system:kube-x", who.organizations = {}; }), "wrong_role"},
+      {"a node that would be a component", adapted([](auto& who) { who.common_name = "system:kube-scheduler"; }),
+       "wrong_role"},
+      {"a component and more", adapted([](auto& who) {
+         who.common_name = "system:kube-controller-manager";
+         who.organizations = {"system:masters"};
+       }),
        "wrong_role"},
       {"a node and more", adapted([](auto& who) { who.organizations.push_back("system:masters"); }), "wrong_role"},
       {"no name", adapted([](auto& who) { who.common_name = "system:node:"; }), "wrong_role"},
@@ -172,7 +179,7 @@ TEST_CASE("a node refuses a control plane that is none") {
         link_port::open("127.0.0.1", 0, {proof.certificate, proof.private_key, all.authority.certificate}, bounds);
     REQUIRE(port);
     auto silent = runtime::stable_ref<api::api_server_actor>::make(world.system(), "silent");
-    auto listener = spawn_listener(world.system(), {*port, silent, {}, {}});
+    auto listener = spawn_listener(world.system(), {*port, silent});
     dialer_options how;
     how.bounds = bounds;
     how.servers = {"127.0.0.1:" + std::to_string((*port)->port())};

@@ -11,6 +11,7 @@
 #include "runtime/certificate_request.hpp"
 #include "runtime/node_certificate.hpp"
 #include "runtime/pki.hpp"
+#include "runtime/placement/link_files.hpp"
 
 namespace node_process_tests {
 
@@ -35,7 +36,7 @@ TEST_CASE("node process: a renewal that was cut off is finished before anybody l
   config.nodes.runtime = "hollow";
   config.nodes.count = 1;
   config.link.servers = {"127.0.0.1:1"};
-  auto files = runtime::files_of_node(config, "hollow-0");
+  auto files = runtime::link_files(config, "hollow-0");
   std::filesystem::create_directories(folder / "pki");
   auto authority = pki::make_authority("kubernetes", static_cast<std::int64_t>(std::time(nullptr)) - 60);
   REQUIRE(authority);
@@ -48,7 +49,7 @@ TEST_CASE("node process: a renewal that was cut off is finished before anybody l
   bool asked = false, fits = false;
   runtime::node_process process(config, [&](const auto& settled, const std::vector<std::string>& names) {
     asked = names == std::vector<std::string>{"hollow-0"};
-    auto found = runtime::files_of_node(settled, "hollow-0");
+    auto found = runtime::link_files(settled, "hollow-0");
     fits = pki::key_matches({*pki::read_file(found.certificate), *pki::read_file(found.key)});
     return bad_request("that is all this test wants");
   });

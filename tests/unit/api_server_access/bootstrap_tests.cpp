@@ -114,6 +114,13 @@ TEST_CASE("components have the rights they need and no more") {
   auto proxy = user("system:kube-proxy");
   CHECK(allows(proxy, ask("watch", "discovery.k8s.io", "endpointslices")));
   CHECK_FALSE(allows(proxy, ask("list", "", "pods")));
+  auto cloud = user("system:cloud-controller-manager");
+  CHECK(allows(cloud, ask("patch", "", "nodes", "", "n", "status")));
+  CHECK(allows(cloud, ask("watch", "", "configmaps", "kube-system", "local-cloud")));
+  CHECK_FALSE(allows(cloud, ask("watch", "", "configmaps", "kube-system")));
+  CHECK(allows(cloud, ask("update", "coordination.k8s.io", "leases", "kube-system", "cloud-controller-manager")));
+  CHECK_FALSE(allows(cloud, ask("get", "", "secrets", "ns", "s")));
+  CHECK_FALSE(allows(cloud, ask("list", "", "pods")));
   auto manager = user("system:kube-controller-manager");
   CHECK(allows(manager, ask("list", "batch", "jobs")));
   CHECK_FALSE(allows(manager, ask("delete", "", "pods", "ns", "p")));

@@ -19,7 +19,7 @@
 
 #include "cli/http_client.hpp"
 #include "runtime/certificate_request.hpp"
-#include "runtime/placement/node_process.hpp"
+#include "runtime/placement/link_files.hpp"
 
 using namespace troupe;
 
@@ -143,7 +143,7 @@ TEST_CASE("an authority behind the pinned one is not trusted: nobody in between 
   CHECK(joined.code == 401);
   CHECK(joined.message.find("expected exactly one certificate") != std::string::npos);
   CHECK(between.requests == 1);  // that for the authority, which bears no token
-  CHECK(!std::filesystem::exists(runtime::files_of_node(config, "worker-1").authority));
+  CHECK(!std::filesystem::exists(runtime::link_files(config, "worker-1").authority));
   std::filesystem::remove_all(folder);
 }
 

@@ -1,7 +1,10 @@
 // Which requests for certificates are approved and signed without an administrator.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "actors/controller_manager/certificates/core.hpp"
+#include "actors/controller_manager/controller_manager.hpp"
 
 using namespace troupe;
 using namespace troupe::certificates;
@@ -127,4 +130,13 @@ TEST_CASE("requests are cleaned up when they have served their time, and not bef
   CHECK(served(judged("Approved") + issued, 1000));
   CHECK(served(R"("conditions":[{"type":"Approved"}])" + issued, 0, then_ms / 1000 - 1));
   CHECK(!served(R"("conditions":[{"type":"Approved"}])" + issued, 0, then_ms / 1000 + 1));
+}
+
+TEST_CASE("the accounts of all controllers, of those that are not always there too") {
+  const auto all = controllers::accounts();
+  auto has = [&](const char* name) { return std::count(all.begin(), all.end(), name) == 1; };
+  for (const char* name : {"deployment-controller", "generic-garbage-collector", "root-ca-cert-publisher",
+                           "node-controller", "certificate-controller"})
+    CHECK_MESSAGE(has(name), name);
+  CHECK(controllers::children({}).size() == 12);
 }

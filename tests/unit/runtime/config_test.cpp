@@ -48,6 +48,60 @@ TEST_CASE("the configurations of a cluster's processes are valid") {
   CHECK(!check_node_config(node).ok());
 }
 
+TEST_CASE("what runs in a process: components that are not known or cannot be alone are refused") {
+  CHECK(refusal("components: [store, api_srver]\n") ==
+        "local.yaml:1: \"components\" must be one of store, api_server, controller_manager, scheduler, "
+        "cloud_controller_manager, nodes, kube_proxy, not \"api_srver\"; did you mean \"api_server\"?");
+  configuration config;
+  config.data_dir = "/tmp/x";
+  CHECK(config.runs("scheduler"));
+  auto plane = [&](std::vector<std::string> components) {
+    config.components = std::move(components);
+    return check_config(config).message;
+  };
+  CHECK(plane({"store", "api_server"}).empty());
+  CHECK(!config.runs("scheduler"));
+  CHECK(plane({"store"}).starts_with("components: a store in a process of its own is an etcd cluster"));
+  CHECK(plane({"scheduler"}).find("`troupe component`") != std::string::npos);
+  CHECK(plane({"api_server"}) == "components: api_server without store needs store.backend etcd");
+  config.store.backend = "etcd";
+  config.store.endpoints = {"http://127.0.0.1:2379"};
+  CHECK(plane({"api_server"}).empty());
+  config.controllers.cluster_signing_key_file = "/tmp/ca.key";
+  CHECK(plane({}).find("only where controller_manager runs without the api_server") != std::string::npos);
+}
+
+TEST_CASE("a process of components has a control plane elsewhere") {
+  for (const char* name : {"scheduler", "controller_manager"}) {
+    configuration shipped;
+    REQUIRE(load_config(std::string(TROUPE_SOURCE_DIR "/configs/").append(name).append(".yaml"), shipped).ok());
+    CHECK(check_component_config(shipped).ok());
+    CHECK(shipped.components == std::vector<std::string>{name});
+  }
+  configuration config;
+  config.data_dir = "/tmp/x";
+  config.link.servers = {"10.0.0.1:6444"};
+  auto message = [&](std::vector<std::string> components) {
+    config.components = std::move(components);
+    return check_component_config(config).message;
+  };
+  CHECK(message({"scheduler", "controller_manager", "cloud_controller_manager", "kube_proxy"}).empty());
+  CHECK(message({}).starts_with("components: required"));
+  CHECK(message({"scheduler", "api_server"}).find("`troupe control-plane`") != std::string::npos);
+  CHECK(message({"store"}).find("an etcd cluster") != std::string::npos);
+  CHECK(message({"nodes"}).find("`troupe node`") != std::string::npos);
+  config.controllers.cluster_signing_key_file = "/tmp/ca.key";
+  CHECK(message({"controller_manager"}).find("one is of no use without the other") != std::string::npos);
+  config.controllers.cluster_signing_key_file.clear();
+  config.link.servers.clear();
+  CHECK(message({"scheduler"}).starts_with("link.servers: "));
+  config.link.servers = {"10.0.0.1:6444"};
+  config.components = {"nodes"};
+  CHECK(check_node_config(config).ok());
+  config.components = {"kube_proxy"};
+  CHECK(!check_node_config(config).ok());
+}
+
 TEST_CASE("an unknown key is refused with file, line and the nearest right name") {
   CHECK(refusal("log:\n  level: info\napi_server:\n  listn: 127.0.0.1:1\n") ==
         "local.yaml:4: unknown key \"api_server.listn\"; did you mean \"api_server.listen\"?");

@@ -1,0 +1,19 @@
+// The certificates by which this process's nodes and components prove themselves on their links.
+#pragma once
+
+#include <string>
+
+#include "messages/status.hpp"
+#include "runtime/config.hpp"
+#include "runtime/link/tls.hpp"
+#include "runtime/node_certificate.hpp"
+
+namespace troupe::runtime {
+
+/// The certificate, key and authority of a node or component of that name, read anew at each try to connect.
+pki::node_files link_files(const configuration& config, const std::string& name);
+
+/// What the files hold, or which of them cannot be read.
+result<link::credentials> read_credentials(const pki::node_files& from);
+
+}  // namespace troupe::runtime
