@@ -20,13 +20,15 @@ struct limits {
   std::size_t request_body = 3 << 20;         // of one request; more is answered 413, as at the API's port
   std::size_t bodies_in_flight = 16 << 20;    // of one node's unanswered requests; more is answered 429
   std::size_t watches = 500;                  // of one node; more are stopped as they open and answered 429
-  std::size_t dialing = 16;                   // handshakes that one process makes at a time
+  std::size_t dialing = 16;                   // handshakes that one process makes with one server at a time
+  std::size_t links_of_node = 4;              // open at a time with one listener; the oldest has to go
 
   std::chrono::milliseconds handshake{5'000};   // from accept or connect to the end of the greeting
   std::chrono::milliseconds keepalive{5'000};   // of saying nothing, after which a ping is sent
   std::chrono::milliseconds silence{16'000};    // of hearing nothing, after which the link ends
   std::chrono::milliseconds backoff_base{200};  // before dialing again; doubles, with jitter
   std::chrono::milliseconds backoff_cap{5'000};
+  std::chrono::milliseconds renewal_look{1'000};  // between two looks whether a certificate was replaced
 };
 
 }  // namespace troupe::link

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -70,7 +71,7 @@ class listener final : public link_loop {
     }
     int yes = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    ssl_ptr tls(SSL_new(how_.port->tls()));
+    ssl_ptr tls(SSL_new(how_.port->tls().get()));
     SSL_set_accept_state(tls.get());
     auto& made = add(socket, std::move(tls), side::control_plane, false);
     made.peer = std::move(peer);
@@ -91,11 +92,26 @@ class listener final : public link_loop {
     if (said.version != protocol_version)
       return refuse(by, "version",
                     "link protocol " + std::to_string(said.version) + ", not " + std::to_string(protocol_version));
-    // A node that comes back before its old link is known to be dead: the newer one counts.
-    for (const auto& [id, one] : channels())
-      if (id != by.id() && one->node == by.node && one->at() == channel::phase::open && !one->ended())
-        refuse(*one, "replaced", "a newer link of the same node");
+    make_room(by);
     open(by, said);
+  }
+
+  /// A node has a newer link beside an older one while its certificate is renewed, and when it comes back before the
+  /// old one is known to be dead.
+  void make_room(const channel& by) {
+    std::vector<channel*> others = open_of(by);
+    if (others.size() < bounds_.links_of_node) return;
+    refuse(*others.front(), "replaced", "newer links of the same node");
+  }
+
+  /// The other open links of the same node, the oldest first.
+  std::vector<channel*> open_of(const channel& which) const {
+    std::vector<channel*> out;
+    for (const auto& [id, one] : channels())
+      if (one.get() != &which && one->node == which.node && one->at() == channel::phase::open && !one->ended())
+        out.push_back(one.get());
+    std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->id() < b->id(); });
+    return out;
   }
 
   void open(channel& by, const hello& said) {
@@ -117,7 +133,7 @@ class listener final : public link_loop {
     by.send(frame_kind::welcome, to_msgpack(welcome{protocol_version, "troupe " TROUPE_VERSION, by.node}));
     log(log_level::info, "link.up",
         "node=" + by.node + " peer=" + by.peer + " software=" + runtime::log_value(said.software.substr(0, 64)));
-    if (how_.node_up) how_.node_up(by.node, caf::actor_cast<kubelet::kubelet_actor>(made));
+    tell_up(by);
   }
 
   void on_gone(channel& which) override {
@@ -139,12 +155,18 @@ class listener final : public link_loop {
     if (which.at() == channel::phase::open) leave(which);
   }
 
+  /// The newest link is the one by which the node is asked.
   void leave(const channel& which) {
-    bool newer = std::any_of(channels().begin(), channels().end(), [&](const auto& one) {
-      return one.second.get() != &which && one.second->node == which.node && one.second->at() == channel::phase::open &&
-             !one.second->ended();
-    });
-    if (!newer && how_.node_down) how_.node_down(which.node);
+    auto others = open_of(which);
+    if (others.empty()) {
+      if (how_.node_down) how_.node_down(which.node);
+    } else if (others.back()->id() < which.id()) {
+      tell_up(*others.back());
+    }
+  }
+
+  void tell_up(const channel& by) {
+    if (how_.node_up && by.actor) how_.node_up(by.node, caf::actor_cast<kubelet::kubelet_actor>(by.actor));
   }
 
   /// Counts and logs a refusal.
@@ -185,9 +207,7 @@ result<std::shared_ptr<link_port>> link_port::open(const std::string& address, s
                                                    const credentials& with, const limits& bounds,
                                                    metrics::registry* measured) {
   std::shared_ptr<link_port> made(new link_port(bounds, measured));
-  auto context = make_listening_context(with);
-  if (!context) return context.error();
-  made->tls_ = std::move(*context);
+  if (auto bad = made->renew(with); !bad.ok()) return bad;
   runtime::socket_address where{};
   auto size = runtime::parse_address(address, port, where);
   if (size == 0) return bad_request("link.listen: \"" + address + "\" is not an IP address");
@@ -208,6 +228,19 @@ result<std::shared_ptr<link_port>> link_port::open(const std::string& address, s
 
 link_port::~link_port() {
   if (socket_ >= 0) ::close(socket_);
+}
+
+ssl_context_ptr link_port::tls() const {
+  std::lock_guard guard(mutex_);
+  return tls_;
+}
+
+status link_port::renew(const credentials& with) {
+  auto made = make_listening_context(with);
+  if (!made) return made.error();
+  std::lock_guard guard(mutex_);
+  tls_ = std::move(*made);
+  return {};
 }
 
 loop_handle spawn_listener(caf::actor_system& system, listener_options how) {

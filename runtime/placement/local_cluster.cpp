@@ -114,9 +114,9 @@ child_spec local_cluster::parts::link_child(const stable_ref<api::api_server_act
   how.port = link_port;
   how.server = server;
   how.node_up = [all = kubelets](const std::string& node, const kubelet::kubelet_actor& kubelet) {
-    all->add(node, stable_ref<kubelet::kubelet_actor>::fixed(kubelet, "link/" + node));
+    all->linked(node, kubelet);
   };
-  how.node_down = [all = kubelets](const std::string& node) { all->remove(node); };
+  how.node_down = [all = kubelets](const std::string& node) { all->unlinked(node); };
   return link::listener_child(std::move(how));
 }
 

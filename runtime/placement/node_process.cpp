@@ -1,6 +1,8 @@
 // See node_process.hpp.
 #include "runtime/placement/node_process.hpp"
 
+#include <sys/stat.h>
+
 #include <optional>
 #include <vector>
 
@@ -26,6 +28,14 @@ result<link::credentials> read_credentials(const pki::node_files& from) {
     *into = std::move(*text);
   }
   return out;
+}
+
+/// When the file got its place, in nanoseconds; 0 without one. A file that was copied has its own.
+std::uint64_t stamp_of(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0) return 0;
+  return static_cast<std::uint64_t>(found.st_ctim.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(found.st_ctim.tv_nsec);
 }
 
 }  // namespace
@@ -63,8 +73,10 @@ child_spec node_process::parts::link_child() const {
   how.servers = config.link.servers;
   for (std::size_t i = 0; i < count(); ++i) {
     auto name = node_name(config, i);
-    auto proof = [files = files_of_node(config, name)] { return read_credentials(files); };
-    how.nodes.push_back({name, proof, servers[i], kubelets.find(name)});
+    auto files = files_of_node(config, name);
+    // The certificate is the last of the files to be replaced (pki::replace_pair).
+    how.nodes.push_back({name, [files] { return read_credentials(files); }, servers[i], kubelets.find(name),
+                         [path = files.certificate] { return stamp_of(path); }});
   }
   return link::dialer_child(std::move(how));
 }

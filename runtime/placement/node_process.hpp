@@ -1,5 +1,5 @@
-// A process that is nodes only: runtime drivers, kubelets and kube_proxy of this machine, and a link for each node to a
-// control plane on another one.
+// A process that is nodes only: runtime drivers, kubelets and kube_proxy of this machine, and a link for each node to
+// every control plane.
 #pragma once
 
 #include <functional>
@@ -40,7 +40,8 @@ class node_process {
   std::unique_ptr<parts> parts_;
 };
 
-/// The certificate, key and authority of a node, read anew at each try to connect.
+/// The certificate, key and authority of a node, read anew at each try to connect. A link that is open when they are
+/// replaced is made anew.
 pki::node_files files_of_node(const configuration& config, const std::string& node);
 
 }  // namespace troupe::runtime
