@@ -204,6 +204,7 @@ class dialer final : public link_loop {
     how.loop = loop_handle{this};
     how.kubelet = node.node.kubelet;
     how.unread = of.unread;
+    how.unsent = of.unsent;
     how.watch_ids = node.watch_ids;
     how.bounds = bounds_;
     runtime::spawn_scope scope(path() + "/" + node.node.name, 1);

@@ -16,6 +16,8 @@ struct limits {
   std::size_t from_control_bytes = 32 << 20;  // payload of one frame: a whole list
   std::size_t unread_bytes = 8 << 20;         // received frames that their actor has not handled: no more is read
   std::size_t unsent_bytes = 64 << 20;        // written for a peer that does not take it: the link ends
+  std::size_t feed_bytes = 4 << 20;           // of those, above which watches wait
+  std::size_t watch_bytes = 16 << 20;         // of one watch's events that wait; more end it, as at the API's port
   std::size_t requests_in_flight = 2'000;     // of one node; more are answered 429
   std::size_t request_body = 3 << 20;         // of one request; more is answered 413, as at the API's port
   std::size_t bodies_in_flight = 16 << 20;    // of one node's unanswered requests; more is answered 429

@@ -122,6 +122,7 @@ class listener final : public link_loop {
     how.loop = loop_handle{this};
     how.server = how_.server;
     how.unread = by.unread;
+    how.unsent = by.unsent;
     how.bounds = bounds_;
     how.refused = [port = how_.port](const std::string& reason) { port->refused().count(reason); };
     session_actor made;

@@ -67,6 +67,7 @@ class node_end final : public runtime::component<node_end_actor> {
   };
 
   void send_out(frame_kind kind, std::string payload) {
+    how_.unsent->posted.fetch_add(payload.size());
     send_to(how_.loop, send_frame{how_.channel, kind, shared_bytes(std::move(payload))});
   }
 

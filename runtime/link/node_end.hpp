@@ -23,6 +23,7 @@ struct node_end_options {
   loop_handle loop;
   runtime::stable_ref<kubelet::kubelet_actor> kubelet;  // may be empty
   unread_bytes unread;
+  outgoing unsent;
   /// The last id that a watch was given; shared by all links of the node, whose components tell watches by it.
   std::shared_ptr<std::atomic<std::uint64_t>> watch_ids;
   limits bounds;

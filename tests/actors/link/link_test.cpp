@@ -201,3 +201,39 @@ TEST_CASE("a certificate that goes missing costs tries, not the process (3)") {
   CHECK(eventually([&] { return world.kubelet_of("worker-1").has_value(); }));
   caf::anon_send_exit(dialer, caf::exit_reason::user_shutdown);
 }
+
+TEST_CASE("a node that does not read what it watches loses the watch, not its link") {
+  limits bounds = fixture::quick();
+  bounds.silence = 20s;  // the peer says nothing, and it is not for that that its link ends
+  bounds.feed_bytes = 1 << 20;
+  bounds.watch_bytes = 4 << 20;
+  fixture world(bounds);
+  raw_peer peer(world.port());
+  REQUIRE(peer.enter());
+  peer.ask(1, "/m?watch=true");
+  std::uint64_t revision = 0;
+  bool closed = false;
+  /// Takes what comes next; the revisions of a watch's events have no gap.
+  auto take = [&] {
+    auto next = peer.read();
+    REQUIRE(next);
+    api::watch_delivery delivery;
+    if (next->kind != frame_kind::watch_delivery) return next->kind;
+    REQUIRE(decode(next->payload, delivery));
+    for (const auto& batch : delivery.batches) {
+      for (const auto& event : *batch.events) CHECK(event.revision == ++revision);
+      closed = closed || batch.closed;
+    }
+    return next->kind;
+  };
+  CHECK(take() == frame_kind::response);
+  CHECK(take() == frame_kind::watch_delivery);
+  for (int i = 0; i < 40; ++i) world.publish_event(1 << 20);
+  REQUIRE(eventually([&] { return world.refused("slow_watch") == 1; }));
+  CHECK(eventually([&] { return world.seen->stops() == 1; }));
+  while (!closed) REQUIRE(take() == frame_kind::watch_delivery);
+  CHECK(revision < 41);
+  peer.ask(2, "/m?watch=true");
+  CHECK(take() == frame_kind::response);
+  CHECK(world.refused("slow_reader") == 0);
+}
