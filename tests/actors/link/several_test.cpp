@@ -15,33 +15,6 @@ using namespace troupe::link::testing;
 
 namespace {
 
-/// A node's files, as the test replaces them.
-class changing_proof {
- public:
-  explicit changing_proof(std::string node) : node_(std::move(node)) { replace(node_certificate(node_)); }
-  void replace(const pki::key_pair& with) {
-    std::lock_guard guard(kept_->mutex);
-    kept_->now = credentials_of(with);
-    ++kept_->stamp;
-  }
-  dialing_node node(std::vector<std::uint16_t> ports, runtime::stable_ref<kubelet::kubelet_actor> kubelet = {}) {
-    auto read = [kept = kept_]() -> result<credentials> {
-      std::lock_guard guard(kept->mutex);
-      return kept->now;
-    };
-    return {node_, std::move(ports), read, [kept = kept_] { return kept->stamp.load(); }, std::move(kubelet)};
-  }
-
- private:
-  struct state {
-    std::mutex mutex;
-    credentials now;
-    std::atomic<std::uint64_t> stamp{0};
-  };
-  std::string node_;
-  std::shared_ptr<state> kept_ = std::make_shared<state>();
-};
-
 bool has_link(fixture& at, const std::string& node = "worker-1") {
   return eventually([&] { return at.kubelet_of(node).has_value(); });
 }
