@@ -43,6 +43,8 @@ struct configuration {
     std::int64_t max_mutating_inflight = 200;
     std::string service_cidr = "10.96.0.0/16";
     std::vector<std::string> extra_names;  // further names and addresses of the serving certificate
+    /// Life of the serving certificate and of the administrator's.
+    std::int64_t certificate_seconds = std::int64_t{365} * 24 * 3600;
   } api_server;
 
   struct {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -19,6 +20,7 @@
 #include <openssl/x509v3.h>
 
 #include "messages/schema/scalars.hpp"
+#include "runtime/certificate_request.hpp"
 #include "runtime/pki_parts.hpp"
 
 namespace troupe::pki {
@@ -52,7 +54,7 @@ namespace {
 using extension_ptr = std::unique_ptr<X509_EXTENSION, deleter<X509_EXTENSION_free>>;
 
 constexpr std::int64_t ten_years = std::int64_t{10} * 365 * 24 * 3600;
-constexpr std::int64_t renew_before = std::int64_t{30} * 24 * 3600;
+constexpr std::int64_t thirty_days = std::int64_t{30} * 24 * 3600;
 
 std::string certificate_pem(X509* cert) {
   bio_ptr bio(BIO_new(BIO_s_mem()));
@@ -201,29 +203,43 @@ bool names_covered(const std::string& certificate, const std::vector<std::string
   return true;
 }
 
-result<cluster_certificates> load_or_make(const std::string& dir, const std::vector<std::string>& serving_names,
-                                          std::int64_t now) {
+std::int64_t renewal_window(std::int64_t valid_seconds) { return std::min(valid_seconds / 5, thirty_days); }
+
+result<cluster_certificates> load_or_make(const std::string& dir, const issuing& how, std::int64_t now) {
   std::error_code failed;
   std::filesystem::create_directories(dir, failed);
   if (failed) return internal_error("certificates: cannot create " + dir + ": " + failed.message());
   cluster_certificates all;
-  auto fresh = [&](const key_pair& pair) { return not_after(pair.certificate) > now + renew_before; };
-  auto ours = [&](const key_pair& pair) {
-    return fresh(pair) && signed_by(pair.certificate, all.authority.certificate);
-  };
+  auto lasting = [&](const key_pair& pair) { return not_after(pair.certificate) > now + thirty_days; };
   auto bad = keep(
-      dir + "/ca", all.authority, [&] { return make_authority("kubernetes", now); }, fresh);
+      dir + "/ca", all.authority, [&] { return make_authority("kubernetes", now); }, lasting);
   if (!bad.ok()) return bad;
+  if (bad = renew_issued(dir, how, now, all); !bad.ok()) return bad;
+  bad = keep(
+      dir + "/sa", all.service_account, [] { return make_signing_key(); }, [](const key_pair&) { return true; });
+  if (!bad.ok()) return bad;
+  return all;
+}
 
+status renew_issued(const std::string& dir, const issuing& how, std::int64_t now, cluster_certificates& all) {
+  // Names that no certificate is found to cover are issued for once, not at every look.
+  const auto named = all.serving.certificate;
+  auto good = [&](const key_pair& pair) {
+    return not_after(pair.certificate) > now + renewal_window(how.valid_seconds) && key_matches(pair) &&
+           signed_by(pair.certificate, all.authority.certificate);
+  };
   subject serving{.common_name = "kube-apiserver",
                   .organizations = {},
-                  .names = serving_names,
+                  .names = how.serving_names,
                   .server = true,
                   .client = false,
-                  .not_before = now};
-  bad = keep(
+                  .not_before = now,
+                  .valid_seconds = how.valid_seconds};
+  auto bad = keep(
       dir + "/apiserver", all.serving, [&] { return issue(all.authority, serving); },
-      [&](const key_pair& pair) { return ours(pair) && names_covered(pair.certificate, serving_names); });
+      [&](const key_pair& pair) {
+        return good(pair) && (pair.certificate == named || names_covered(pair.certificate, how.serving_names));
+      });
   if (!bad.ok()) return bad;
 
   subject admin{.common_name = "kubernetes-admin",
@@ -231,15 +247,22 @@ result<cluster_certificates> load_or_make(const std::string& dir, const std::vec
                 .names = {},
                 .server = false,
                 .client = true,
-                .not_before = now};
-  bad = keep(
-      dir + "/admin", all.admin, [&] { return issue(all.authority, admin); }, ours);
-  if (!bad.ok()) return bad;
+                .not_before = now,
+                .valid_seconds = how.valid_seconds};
+  return keep(
+      dir + "/admin", all.admin, [&] { return issue(all.authority, admin); }, good);
+}
 
-  bad = keep(
-      dir + "/sa", all.service_account, [] { return make_signing_key(); }, [](const key_pair&) { return true; });
-  if (!bad.ok()) return bad;
-  return all;
+std::string replace_client(std::string kubeconfig, const key_pair& before, const key_pair& now) {
+  auto replace = [&](const std::string& old, const std::string& fresh) {
+    auto encoded = schema::to_base64(old);
+    auto at = kubeconfig.find(encoded);
+    if (at == std::string::npos) return false;
+    kubeconfig.replace(at, encoded.size(), schema::to_base64(fresh));
+    return true;
+  };
+  bool had_both = replace(before.certificate, now.certificate) && replace(before.private_key, now.private_key);
+  return had_both ? kubeconfig : std::string();
 }
 
 std::string make_kubeconfig(const std::string& server, const std::string& authority, const key_pair& client,

@@ -47,14 +47,30 @@ struct cluster_certificates {
   key_pair service_account;
 };
 
-/// Reads them, makes what is missing and renews what ends within 30 days or lacks one of `serving_names`. Private keys
-/// are mode 0600.
-result<cluster_certificates> load_or_make(const std::string& dir, const std::vector<std::string>& serving_names,
-                                          std::int64_t now);
+constexpr std::int64_t one_year = std::int64_t{365} * 24 * 3600;
+
+/// What the certificates are to be that the authority issues to its own cluster.
+struct issuing {
+  std::vector<std::string> serving_names;  // subject alternative names
+  std::int64_t valid_seconds = one_year;
+};
+/// How long before its end such a certificate is renewed, in seconds: a fifth of its life, 30 days at most.
+std::int64_t renewal_window(std::int64_t valid_seconds);
+
+/// Reads them, makes what is missing and renews what ends within its renewal_window or lacks one of the names. Private
+/// keys are mode 0600.
+result<cluster_certificates> load_or_make(const std::string& dir, const issuing& how, std::int64_t now);
+/// The same for what the authority has issued, in a process that uses `all` already: it takes over what was put there
+/// since.
+status renew_issued(const std::string& dir, const issuing& how, std::int64_t now, cluster_certificates& all);
 
 /// A kubeconfig with embedded certificates for `server` ("https://127.0.0.1:6443").
 std::string make_kubeconfig(const std::string& server, const std::string& authority, const key_pair& client,
                             const std::string& cluster, const std::string& user);
+
+/// That kubeconfig's text with the client's certificate and key replaced and all else as it is; empty when it does not
+/// have the former ones.
+std::string replace_client(std::string kubeconfig, const key_pair& before, const key_pair& now);
 
 /// Writes a file of the given mode by rename, so that a reader never sees half of it.
 status write_file(const std::string& path, const std::string& content, unsigned mode);

@@ -43,10 +43,7 @@ void ref_actor::set_target(const caf::strong_actor_ptr& target) {
     observers = observers_locked();
   }
   tell(observers, incarnation, true);
-  // The target may be dead already; then the functor runs at once.
-  target->get()->attach_functor([me = caf::strong_actor_ptr{ctrl()}, address = target->address()](const caf::error&) {
-    static_cast<ref_actor*>(me->get())->drop_target(address);
-  });
+  mind(target);
   // Senders park until everything before them has been passed on: the order of one sender's messages holds.
   for (;;) {
     std::deque<caf::mailbox_element_ptr> waiting;
@@ -60,6 +57,23 @@ void ref_actor::set_target(const caf::strong_actor_ptr& target) {
     }
     for (auto& message : waiting) target->enqueue(std::move(message), nullptr);
   }
+}
+
+void ref_actor::hand_over(const caf::strong_actor_ptr& target) {
+  caf::strong_actor_ptr before;  // if this is its last reference, it ends outside the lock
+  {
+    std::lock_guard guard(mutex_);
+    if (closed_) return;
+    if (target_ && !passing_parked_) before = std::exchange(target_, target);
+  }
+  if (!before) return set_target(target);
+  mind(target);
+}
+
+void ref_actor::mind(const caf::strong_actor_ptr& target) {
+  target->get()->attach_functor([me = caf::strong_actor_ptr{ctrl()}, address = target->address()](const caf::error&) {
+    static_cast<ref_actor*>(me->get())->drop_target(address);
+  });
 }
 
 void ref_actor::drop_target(const caf::actor_addr& gone) {

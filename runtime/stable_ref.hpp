@@ -33,6 +33,8 @@ class ref_actor final : public caf::monitorable_actor {
 
   /// The next incarnation: what is parked goes to it first, observers hear of it.
   void set_target(const caf::strong_actor_ptr& target);
+  /// The same without a word to observers: the target before still answers what it was asked.
+  void hand_over(const caf::strong_actor_ptr& target);
   /// The target of that address is gone; ignored when there is another by now.
   void drop_target(const caf::actor_addr& gone);
   /// There will be no target again: what is parked and what still comes is bounced.
@@ -46,6 +48,8 @@ class ref_actor final : public caf::monitorable_actor {
   bool up() const;
 
  private:
+  /// Drops the target when it ends; at once if it has.
+  void mind(const caf::strong_actor_ptr& target);
   std::vector<caf::strong_actor_ptr> observers_locked();
   void tell(const std::vector<caf::strong_actor_ptr>& observers, std::uint64_t incarnation, bool up);
 
@@ -104,6 +108,8 @@ class stable_ref {
   std::string name() const { return ref_->name(); }
 
   void set_target(const Handle& target) { ref_->set_target(caf::actor_cast<caf::strong_actor_ptr>(target)); }
+  /// Another target from now on, while the one before still answers what it was asked.
+  void hand_over(const Handle& target) { ref_->hand_over(caf::actor_cast<caf::strong_actor_ptr>(target)); }
 
   /// Calls the function, in the component, whenever the target comes up or goes away; at once when it is up already.
   void observe(actor_context& by, std::function<void(const supervision::ref_changed&)> run) const {

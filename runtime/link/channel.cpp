@@ -66,6 +66,7 @@ void channel::pump(bool readable, std::uint64_t now_us) {
   if (phase_ == phase::handshaking && !ended_) shake_hands();
   if (phase_ >= phase::greeting && readable && !ended_) read(now_us);
   if (phase_ >= phase::greeting && !ended_) write(now_us);
+  unsent->buffered.store(out_.size() - sent_);
 }
 
 void channel::connected() {
@@ -197,6 +198,7 @@ void channel::tick(std::uint64_t now_us, std::uint64_t wall_ms) {
     return;
   }
   if (wall_ms >= end_ms) return end("certificate_expired", "the certificate expired while the link was open");
+  if (!reading()) heard_us_ = now_us;  // that nothing is heard is this end's doing
   if (now_us >= heard_us_ + in_us(bounds_.silence)) return end("silent", "nothing was heard within the deadline");
   if (now_us >= said_us_ + in_us(bounds_.keepalive) && sent_ == out_.size()) {
     send(frame_kind::ping, {});

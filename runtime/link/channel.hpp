@@ -25,6 +25,15 @@ struct ending {
 /// Bytes of frames that have been passed to an actor and not been handled by it. Shared with that actor.
 using unread_bytes = std::shared_ptr<std::atomic<std::size_t>>;
 
+/// Bytes on their way from an actor to the other end of its channel. Shared by both.
+struct outgoing_bytes {
+  std::atomic<std::size_t> posted{0};    // payloads in the loop's mailbox: the actor adds, the loop subtracts
+  std::atomic<std::size_t> buffered{0};  // that the socket has not taken
+  std::atomic<bool> awaited{false};      // the actor wants link_drained once there is room
+  std::size_t all() const { return posted.load() + buffered.load(); }
+};
+using outgoing = std::shared_ptr<outgoing_bytes>;
+
 /// See the top of this file.
 class channel {
  public:
@@ -68,6 +77,7 @@ class channel {
   std::uint32_t interest = 0;    // what epoll was told
   caf::strong_actor_ptr actor;   // gets frames, once open
   unread_bytes unread = std::make_shared<std::atomic<std::size_t>>(0);
+  outgoing unsent = std::make_shared<outgoing_bytes>();
 
  private:
   void connected();

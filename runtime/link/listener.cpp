@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -70,7 +71,7 @@ class listener final : public link_loop {
     }
     int yes = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    ssl_ptr tls(SSL_new(how_.port->tls()));
+    ssl_ptr tls(SSL_new(how_.port->tls().get()));
     SSL_set_accept_state(tls.get());
     auto& made = add(socket, std::move(tls), side::control_plane, false);
     made.peer = std::move(peer);
@@ -96,24 +97,29 @@ class listener final : public link_loop {
     if (said.version != protocol_version)
       return refuse(by, "version",
                     "link protocol " + std::to_string(said.version) + ", not " + std::to_string(protocol_version));
-    if (!by.component) replace_older(by);
-    if (by.component && too_many_of(by)) return refuse(by, "too_many", "too many links of " + by.node);
+    if (!by.component) make_room(by);
+    if (by.component && open_of(by).size() >= bounds_.links_of_component)
+      return refuse(by, "too_many", "too many links of " + by.node);
     open(by, said);
   }
 
-  /// A node that comes back before its old link is known to be dead: the newer one counts.
-  void replace_older(const channel& by) {
-    for (const auto& [id, one] : channels())
-      if (id != by.id() && one->node == by.node && one->at() == channel::phase::open && !one->ended())
-        refuse(*one, "replaced", "a newer link of the same node");
+  /// Several processes may be one component: by election one of them works, or each serves its machine. A node is one,
+  /// which has a newer link beside an older one while its certificate is renewed, and when it comes back before the
+  /// old one is known to be dead.
+  void make_room(const channel& by) {
+    std::vector<channel*> others = open_of(by);
+    if (others.size() < bounds_.links_of_node) return;
+    refuse(*others.front(), "replaced", "newer links of the same node");
   }
 
-  /// Several processes may be one component: by election one of them works, or each serves its machine.
-  bool too_many_of(const channel& by) const {
-    auto same = std::count_if(channels().begin(), channels().end(), [&](const auto& one) {
-      return one.second->at() == channel::phase::open && one.second->node == by.node;
-    });
-    return static_cast<std::size_t>(same) >= bounds_.links_of_component;
+  /// The other open links of the same node or component, the oldest first.
+  std::vector<channel*> open_of(const channel& which) const {
+    std::vector<channel*> out;
+    for (const auto& [id, one] : channels())
+      if (one.get() != &which && one->node == which.node && one->at() == channel::phase::open && !one->ended())
+        out.push_back(one.get());
+    std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->id() < b->id(); });
+    return out;
   }
 
   void open(channel& by, const hello& said) {
@@ -125,6 +131,7 @@ class listener final : public link_loop {
     how.loop = loop_handle{this};
     how.server = how_.server;
     how.unread = by.unread;
+    how.unsent = by.unsent;
     how.bounds = bounds_;
     how.refused = [port = how_.port](const std::string& reason) { port->refused().count(reason); };
     session_actor made;
@@ -136,7 +143,7 @@ class listener final : public link_loop {
     by.send(frame_kind::welcome, to_msgpack(welcome{protocol_version, "troupe " TROUPE_VERSION, by.node}));
     log(log_level::info, "link.up",
         whose(by) + " peer=" + by.peer + " software=" + runtime::log_value(said.software.substr(0, 64)));
-    if (how_.node_up && !by.component) how_.node_up(by.node, caf::actor_cast<kubelet::kubelet_actor>(made));
+    if (!by.component) tell_up(by);
   }
 
   void on_gone(channel& which) override {
@@ -159,13 +166,19 @@ class listener final : public link_loop {
     if (which.at() == channel::phase::open) leave(which);
   }
 
+  /// The newest link is the one by which the node is asked.
   void leave(const channel& which) {
     if (which.component) return;
-    bool newer = std::any_of(channels().begin(), channels().end(), [&](const auto& one) {
-      return one.second.get() != &which && one.second->node == which.node && one.second->at() == channel::phase::open &&
-             !one.second->ended();
-    });
-    if (!newer && how_.node_down) how_.node_down(which.node);
+    auto others = open_of(which);
+    if (others.empty()) {
+      if (how_.node_down) how_.node_down(which.node);
+    } else if (others.back()->id() < which.id()) {
+      tell_up(*others.back());
+    }
+  }
+
+  void tell_up(const channel& by) {
+    if (how_.node_up && by.actor) how_.node_up(by.node, caf::actor_cast<kubelet::kubelet_actor>(by.actor));
   }
 
   /// Counts and logs a refusal.
@@ -206,9 +219,7 @@ result<std::shared_ptr<link_port>> link_port::open(const std::string& address, s
                                                    const credentials& with, const limits& bounds,
                                                    metrics::registry* measured) {
   std::shared_ptr<link_port> made(new link_port(bounds, measured));
-  auto context = make_listening_context(with);
-  if (!context) return context.error();
-  made->tls_ = std::move(*context);
+  if (auto bad = made->renew(with); !bad.ok()) return bad;
   runtime::socket_address where{};
   auto size = runtime::parse_address(address, port, where);
   if (size == 0) return bad_request("link.listen: \"" + address + "\" is not an IP address");
@@ -229,6 +240,19 @@ result<std::shared_ptr<link_port>> link_port::open(const std::string& address, s
 
 link_port::~link_port() {
   if (socket_ >= 0) ::close(socket_);
+}
+
+ssl_context_ptr link_port::tls() const {
+  std::lock_guard guard(mutex_);
+  return tls_;
+}
+
+status link_port::renew(const credentials& with) {
+  auto made = make_listening_context(with);
+  if (!made) return made.error();
+  std::lock_guard guard(mutex_);
+  tls_ = std::move(*made);
+  return {};
 }
 
 loop_handle spawn_listener(caf::actor_system& system, listener_options how) {

@@ -1,4 +1,4 @@
-// The control plane's end: one port, one session actor for each node or component that proved itself.
+// The control plane's end: one port, one session actor for each link of a node or component that proved itself.
 //
 //   auto port = link::link_port::open("0.0.0.0", 6444, credentials, {});        // once; outlives the loop's crashes
 //   link::listener_options how{*port, server_ref}; how.node_up = ...; how.node_down = ...;
@@ -54,7 +54,9 @@ class link_port {
   const limits& bounds() const { return bounds_; }
   refusals& refused() { return refused_; }
   /// What new connections are served with.
-  SSL_CTX* tls() const { return tls_.get(); }
+  ssl_context_ptr tls() const;
+  /// New connections prove themselves with this from now on; those that are open go on.
+  status renew(const credentials& with);
 
  private:
   link_port(const limits& bounds, metrics::registry* measured) : bounds_(bounds), refused_(measured) {}
@@ -63,6 +65,7 @@ class link_port {
   std::uint16_t port_ = 0;
   limits bounds_;
   refusals refused_;
+  mutable std::mutex mutex_;
   ssl_context_ptr tls_;
 };
 
@@ -71,9 +74,9 @@ struct listener_options {
   runtime::stable_ref<api::api_server_actor> server;
   std::vector<std::string> accounts = {};    // as which the controller manager's link may ask; see users_of()
   std::vector<std::string> not_wanted = {};  // users of components that run in this process without election: no links
-  /// A node's link is open: its kubelet can be asked for logs. Called by the loop.
+  /// A node's link is open: by the newest its kubelet can be asked for logs. Called by the loop.
   std::function<void(const std::string& node, const kubelet::kubelet_actor& kubelet)> node_up = {};
-  /// It is closed, and there is no newer one.
+  /// The last one is closed.
   std::function<void(const std::string& node)> node_down = {};
 };
 

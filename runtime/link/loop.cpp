@@ -52,6 +52,7 @@ link_loop::behavior_type link_loop::make_behavior() {
   return {[this](const send_frame& what) {
             auto found = channels_.find(what.channel);
             if (found == channels_.end()) return;
+            found->second->unsent->posted.fetch_sub(what.payload.size());
             found->second->send(what.kind, what.payload.view());
             progress(*found->second, false);
           },
@@ -140,7 +141,11 @@ void link_loop::progress(channel& of, bool readable) {
     of.pump(true, now_us_);
   }
   pass_frames(of);
-  if (!of.ended()) tell_epoll(of);
+  if (of.ended()) return;
+  tell_epoll(of);
+  // The actor looks again after it has said that it waits, so that one of the two sees the other.
+  if (of.unsent->all() <= bounds_.feed_bytes / 2 && of.unsent->awaited.exchange(false))
+    send_to(of.actor, link_drained{});
 }
 
 void link_loop::pass_frames(channel& of) {

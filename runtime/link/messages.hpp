@@ -24,6 +24,11 @@ struct frame_arrived {
 struct link_ended {
   std::string why;
 };
+/// To a session that waits for it (outgoing_bytes::awaited): the link has taken what it was sent.
+struct link_drained {};
+/// To a node's end: a newer link to the same control plane has its place. It goes on with what it has, but for watches,
+/// which open again on the newer one, and closes its link when nothing is left.
+struct link_retired {};
 /// To the loop: send this to the other end. Ignored when the channel is gone.
 struct send_frame {
   std::uint64_t channel = 0;
@@ -42,7 +47,7 @@ using loop_handle = caf::typed_actor<caf::reacts_to<send_frame>, caf::reacts_to<
 
 /// The control plane's end of one link: the one actor that a node's certificate reaches.
 using session_actor =
-    caf::typed_actor<caf::reacts_to<frame_arrived>, caf::reacts_to<link_ended>,
+    caf::typed_actor<caf::reacts_to<frame_arrived>, caf::reacts_to<link_ended>, caf::reacts_to<link_drained>,
                      caf::reacts_to<api::response>,          // answers to the node's requests
                      caf::reacts_to<api::watch_delivery>,    // events of the node's watches
                      caf::reacts_to<kubelet::read_pod_log>,  // passed on to the node; answers container::log_chunk
@@ -53,14 +58,16 @@ using session_actor =
 /// The node's end of one link: an api_server to this process's components, and to the kubelet whoever asks for logs and
 /// has streams.
 using node_end_actor =
-    caf::typed_actor<caf::reacts_to<frame_arrived>, caf::reacts_to<link_ended>, caf::reacts_to<api::request>,
-                     caf::reacts_to<api::watch_stop>, caf::reacts_to<container::log_chunk>,
-                     caf::reacts_to<stream::opened>, caf::reacts_to<stream::chunk>, caf::reacts_to<stream::credit>,
-                     caf::reacts_to<stream::closed>>;
+    caf::typed_actor<caf::reacts_to<frame_arrived>, caf::reacts_to<link_ended>, caf::reacts_to<link_retired>,
+                     caf::reacts_to<api::request>, caf::reacts_to<api::watch_stop>,
+                     caf::reacts_to<container::log_chunk>, caf::reacts_to<stream::opened>,
+                     caf::reacts_to<stream::chunk>, caf::reacts_to<stream::credit>, caf::reacts_to<stream::closed>>;
 
 }  // namespace troupe::link
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::frame_arrived)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::link_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::link_drained)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::link_retired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::send_frame)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::close_channel)

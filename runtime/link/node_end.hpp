@@ -1,9 +1,12 @@
-// The end of one open link where no api_server is: to this process's components it is the api_server, and to the
-// kubelet it is whoever reads logs and has streams. It ends with its link; the next link gets the next one, and the
-// stable reference in front of them tells the components.
+// The end of one open link where no api_server is: to this process's components it is the api_server, when theirs is
+// the link that requests go by, and to the kubelet it is whoever reads logs and has streams. It ends with its link;
+// each link has its own, and the stable reference in front of them tells the components.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "messages/api_server.hpp"
 #include "messages/kubelet.hpp"
@@ -21,6 +24,9 @@ struct node_end_options {
   loop_handle loop;
   runtime::stable_ref<kubelet::kubelet_actor> kubelet;  // may be empty
   unread_bytes unread;
+  outgoing unsent;
+  /// The last id that a watch was given; shared by all links of the node, whose components tell watches by it.
+  std::shared_ptr<std::atomic<std::uint64_t>> watch_ids;
   limits bounds;
 };
 

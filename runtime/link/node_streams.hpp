@@ -38,6 +38,8 @@ class node_streams {
   void on_closed(const stream::closed& m);
   /// The streams of that source are over.
   void on_down(const caf::actor_addr& gone);
+  /// No stream is open or about to be.
+  bool idle() const { return streams_.empty(); }
   /// Sources are told that nobody is interested any more.
   void end_all();
 

@@ -1,5 +1,5 @@
 // Renews the certificates of this process's nodes before they end: each asks for its next one over its own link, as
-// itself. An open link goes on with the certificate it was opened with; the next one shows the new one.
+// itself. The dialer sees the new files, and makes new links in the place of those that have shown the old ones.
 #pragma once
 
 #include <chrono>

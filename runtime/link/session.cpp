@@ -12,6 +12,7 @@
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
 #include "runtime/link/session_streams.hpp"
+#include "runtime/link/watch_queue.hpp"
 #include "runtime/link/wire.hpp"
 #include "runtime/log.hpp"
 
@@ -43,6 +44,7 @@ class session final : public runtime::component<session_actor> {
     how_.server.observe(*this, [this](const supervision::ref_changed& change) { on_server(change); });
     return {[this](const frame_arrived& m) { on_frame(m); },
             [this](const link_ended&) { quit(); },
+            [this](const link_drained&) { feed(); },
             [this](const api::response& m) { on_response(m); },
             [this](const api::watch_delivery& m) { on_delivery(m); },
             [this](const kubelet::read_pod_log& m) { on_read_log(m); },
@@ -79,6 +81,7 @@ class session final : public runtime::component<session_actor> {
   std::string lost_text() const { return "the link to node " + how_.who.name + " was lost"; }
 
   void send_out(frame_kind kind, std::string payload) {
+    how_.unsent->posted.fetch_add(payload.size());
     send_to(how_.loop, send_frame{how_.channel, kind, shared_bytes(std::move(payload))});
   }
 
@@ -225,22 +228,42 @@ class session final : public runtime::component<session_actor> {
   }
 
   void on_delivery(const api::watch_delivery& delivery) {
-    api::watch_delivery known;
     for (const auto& batch : delivery.batches) {
       if (watches_.count(batch.watch_id) > 0) {
-        known.batches.push_back(batch);
         if (batch.closed || !batch.error.ok()) watches_.erase(batch.watch_id);
+        if (!waiting_.add(batch)) cut(batch.watch_id);
       } else if (opening_ > 0) {
         early_[batch.watch_id].push_back(batch);
       }
     }
-    for (auto& payload : encode(known, delivery_slice)) send_out(frame_kind::watch_delivery, std::move(payload));
+    feed();
+  }
+
+  /// It is too far behind: its reader opens it again where it was.
+  void cut(std::uint64_t watch_id) {
+    if (how_.refused) how_.refused("slow_watch");
+    log(log_level::info, "link.watch_cut", "watch=" + std::to_string(watch_id));
+    waiting_.cut(watch_id);
+    if (watches_.erase(watch_id) > 0) send_to(how_.server.handle(), api::watch_stop{watch_id});
+  }
+
+  /// Sends what waits, as far as the link takes it.
+  void feed() {
+    while (!waiting_.empty()) {
+      if (how_.unsent->all() >= how_.bounds.feed_bytes) {
+        how_.unsent->awaited = true;
+        if (how_.unsent->all() > how_.bounds.feed_bytes / 2) return;
+      }
+      for (auto& payload : encode(waiting_.take(delivery_slice), delivery_slice))
+        send_out(frame_kind::watch_delivery, std::move(payload));
+    }
   }
 
   void on_watch_stop(std::string_view payload) {
     api::watch_stop what;
     if (!read(payload, what, "watch_stop")) return;
     // One that has just ended by itself is no offence.
+    waiting_.drop(what.watch_id);
     if (watches_.erase(what.watch_id) > 0) send_to(how_.server.handle(), what);
   }
 
@@ -298,6 +321,7 @@ class session final : public runtime::component<session_actor> {
   std::unordered_map<std::uint64_t, question> asked_;  // the peer's requests in flight
   std::size_t bodies_ = 0;                             // bytes of theirs
   std::set<std::uint64_t> watches_;
+  watch_queue waiting_{how_.bounds.watch_bytes};  // their events that the link has not taken
   std::map<std::uint64_t, std::vector<api::watch_batch>> early_;
   std::size_t opening_ = 0;
   std::map<std::uint64_t, log_reader> readers_;

@@ -25,6 +25,7 @@ struct session_options {
   loop_handle loop;
   runtime::stable_ref<api::api_server_actor> server;
   unread_bytes unread;
+  outgoing unsent;
   limits bounds;
   std::function<void(const std::string& reason)> refused;  // counts
 };

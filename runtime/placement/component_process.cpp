@@ -59,8 +59,13 @@ child_spec component_process::parts::link_child() const {
   link::dialer_options how;
   how.servers = config.link.servers;
   for (const auto& [component, server] : servers) {
-    auto proof = [files = link_files(config, component)] { return read_credentials(files); };
-    how.nodes.push_back({link::user_of_component(component), proof, server, {}, true});
+    auto files = link_files(config, component);
+    how.nodes.push_back({link::user_of_component(component),
+                         [files] { return read_credentials(files); },
+                         server,
+                         {},
+                         true,
+                         [files] { return stamp_of(files); }});
   }
   return link::dialer_child(std::move(how));
 }

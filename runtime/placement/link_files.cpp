@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include <sys/stat.h>
+
 #include "runtime/pki.hpp"
 
 namespace troupe::runtime {
@@ -21,6 +23,14 @@ result<link::credentials> read_credentials(const pki::node_files& from) {
     *into = std::move(*text);
   }
   return out;
+}
+
+// The certificate is the last of the files to be replaced (pki::replace_pair).
+std::uint64_t stamp_of(const pki::node_files& files) {
+  struct stat found {};
+  if (stat(files.certificate.c_str(), &found) != 0) return 0;
+  return static_cast<std::uint64_t>(found.st_ctim.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(found.st_ctim.tv_nsec);
 }
 
 }  // namespace troupe::runtime

@@ -14,6 +14,7 @@
 #include "runtime/link/listener.hpp"
 #include "runtime/log.hpp"
 #include "runtime/pki.hpp"
+#include "runtime/placement/certificate_renewal.hpp"
 #include "runtime/placement/debug_endpoint.hpp"
 #include "runtime/placement/graph.hpp"
 #include "runtime/placement/node_relay.hpp"
@@ -27,6 +28,14 @@ std::string first_service_address(const std::string& cidr) {
   auto base = cidr.substr(0, cidr.find('/'));
   auto dot = base.rfind('.');
   return dot == std::string::npos ? base : base.substr(0, dot + 1) + "1";
+}
+
+gateway::tls_credentials shown_by_gateway(const pki::cluster_certificates& all) {
+  return {all.serving.certificate, all.serving.private_key, all.authority.certificate};
+}
+
+link::credentials shown_by_link(const pki::cluster_certificates& all) {
+  return {all.serving.certificate, all.serving.private_key, all.authority.certificate};
 }
 
 bool any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
@@ -43,6 +52,8 @@ struct local_cluster::parts : process_parts {
   stable_ref<store::store_actor> store_ref;
   stable_ref<api::api_server_actor> server_ref;
   std::string host;
+  std::string pki_directory;
+  pki::issuing issued;
   pki::cluster_certificates certificates;
   store::options storage;
 
@@ -50,6 +61,7 @@ struct local_cluster::parts : process_parts {
   status open_endpoint();
   status open_link();
   child_spec link_child(const made_graph& graph) const;
+  child_spec renewal_child() const;
   status choose_storage();
   /// Whether other processes may run the same control loops: around one etcd, or where somebody said what runs here.
   bool elects() const { return storage.backend == store::backend_kind::etcd || !config.components.empty(); }
@@ -75,10 +87,11 @@ status local_cluster::parts::make_certificates() {
   if (auto link = split_address(config.link.listen); link && !any_address(link->host) && link->host != host)
     names.push_back(link->host);
   for (const auto& name : config.api_server.extra_names) names.push_back(name);
+  issued = {std::move(names), config.api_server.certificate_seconds};
   auto now = static_cast<std::int64_t>(outside.wall_now_ms() / 1000);
-  auto directory =
+  pki_directory =
       config.data_dir.empty() ? std::string("/tmp/troupe-pki-") + std::to_string(getpid()) : config.data_dir + "/pki";
-  auto made = pki::load_or_make(directory, names, now);
+  auto made = pki::load_or_make(pki_directory, issued, now);
   if (!made) return made.error();
   certificates = std::move(*made);
   return {};
@@ -87,13 +100,11 @@ status local_cluster::parts::make_certificates() {
 status local_cluster::parts::open_endpoint() {
   auto where = split_address(config.api_server.listen).value_or(host_and_port{});
   if (where.host == "localhost") where.host = "127.0.0.1";
-  gateway::tls_credentials credentials{certificates.serving.certificate, certificates.serving.private_key,
-                                       certificates.authority.certificate};
   gateway::limits bounds;
   bounds.body_bytes = static_cast<std::size_t>(config.api_server.max_body_bytes);
   bounds.read_only_in_flight = static_cast<std::uint32_t>(config.api_server.max_inflight);
   bounds.mutating_in_flight = static_cast<std::uint32_t>(config.api_server.max_mutating_inflight);
-  auto opened = gateway::endpoint::open(where.host, where.port, credentials,
+  auto opened = gateway::endpoint::open(where.host, where.port, shown_by_gateway(certificates),
                                         static_cast<std::size_t>(config.api_server.gateway_threads), bounds);
   if (!opened) return opened.error();
   endpoint = std::move(*opened);
@@ -104,9 +115,7 @@ status local_cluster::parts::open_endpoint() {
 status local_cluster::parts::open_link() {
   auto where = split_address(config.link.listen);
   if (!where) return {};
-  link::credentials with{certificates.serving.certificate, certificates.serving.private_key,
-                         certificates.authority.certificate};
-  auto opened = link::link_port::open(where->host, where->port, with, {}, &measured);
+  auto opened = link::link_port::open(where->host, where->port, shown_by_link(certificates), {}, &measured);
   if (!opened) return opened.error();
   link_port = std::move(*opened);
   return {};
@@ -119,10 +128,23 @@ child_spec local_cluster::parts::link_child(const made_graph& graph) const {
   how.accounts = controllers::accounts();
   for (const auto& one : graph.unelected) how.not_wanted.push_back(link::user_of_component(one));
   how.node_up = [all = kubelets](const std::string& node, const kubelet::kubelet_actor& kubelet) {
-    all->add(node, stable_ref<kubelet::kubelet_actor>::fixed(kubelet, "link/" + node));
+    all->linked(node, kubelet);
   };
-  how.node_down = [all = kubelets](const std::string& node) { all->remove(node); };
+  how.node_down = [all = kubelets](const std::string& node) { all->unlinked(node); };
   return link::listener_child(std::move(how));
+}
+
+child_spec local_cluster::parts::renewal_child() const {
+  renewal_options how;
+  how.directory = pki_directory;
+  how.issued = issued;
+  how.used = certificates;
+  how.kubeconfig = config.kubeconfig;
+  how.serve = [endpoint = endpoint, port = link_port](const pki::cluster_certificates& now) {
+    auto bad = endpoint->renew(shown_by_gateway(now));
+    return bad.ok() && port ? port->renew(shown_by_link(now)) : bad;
+  };
+  return certificate_renewal_child(std::move(how));
 }
 
 status local_cluster::parts::choose_storage() {
@@ -168,6 +190,7 @@ void local_cluster::parts::start_actors() {
                         child<stream::relay_actor>(
                             "node_relay", [](caf::actor_system& in) { return in.spawn<node_relay>(); }, relay));
   if (link_port) graph.children.push_back(link_child(graph));
+  graph.children.push_back(renewal_child());
   start_root(std::move(graph.children));
 }
 

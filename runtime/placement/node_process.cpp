@@ -1,6 +1,8 @@
 // See node_process.hpp.
 #include "runtime/placement/node_process.hpp"
 
+#include <sys/stat.h>
+
 #include <optional>
 #include <vector>
 
@@ -45,8 +47,9 @@ child_spec node_process::parts::link_child() const {
   how.servers = config.link.servers;
   for (std::size_t i = 0; i < count(); ++i) {
     auto name = node_name(config, i);
-    auto proof = [files = link_files(config, name)] { return read_credentials(files); };
-    how.nodes.push_back({name, proof, servers[i], kubelets.find(name)});
+    auto files = link_files(config, name);
+    how.nodes.push_back({name, [files] { return read_credentials(files); }, servers[i], kubelets.find(name), false,
+                         [files] { return stamp_of(files); }});
   }
   return link::dialer_child(std::move(how));
 }

@@ -1,5 +1,5 @@
-// A process that is nodes only: runtime drivers, kubelets and kube_proxy of this machine, and a link for each node to a
-// control plane on another one.
+// A process that is nodes only: runtime drivers, kubelets and kube_proxy of this machine, and a link for each node to
+// every control plane.
 #pragma once
 
 #include <functional>

@@ -120,6 +120,8 @@ void pod_streams::on_opened(const caf::strong_actor_ptr& from, const stream::ope
 void pod_streams::on_connect(const caf::strong_actor_ptr& from, const stream::connect& m) {
   auto* to = of_client(m.id, from);
   if (!to || !to->answered || !to->forwards()) return;
+  if (!to->kubelet.up())
+    return in_.send_to(from, stream::closed{m.id, {container::fault::unavailable, "the node cannot be asked"}});
   if (to->legs.size() >= max_legs || !to->legs.try_emplace(m.id).second) {
     in_.send_to(from, stream::closed{m.id, {container::fault::resource_exhausted, "too many connections"}});
     return;

@@ -23,16 +23,6 @@ class ControlPlane(Cluster):
             "--set", "debug.allow_crash=true", "--set", "controllers.node_grace_seconds=6",
             "--set", f"api_server.extra_names={address}", *extra]
 
-    def certify(self, out, *names, what="node"):
-        subprocess.run([TROUPE, "certs", what, *names, "--data-dir", self.data, "--out", out], check=True, timeout=30)
-
-    def node_ready(self, name, wanted="True"):
-        node = self.get(f"/api/v1/nodes/{name}")
-        return node if any(c["type"] == "Ready" and c["status"] == wanted for c in node["status"]["conditions"]) else None
-
-    def logged(self, text):
-        return text in self.log.read_text()
-
 
 class Process:
     """A process that has links to a control plane."""

@@ -42,6 +42,11 @@ def eventually(check, seconds=20, every=0.05):
     raise AssertionError(f"not so after {seconds} s: {last!r}")
 
 
+def said(log, event):
+    """The lines of a log file that tell of the event."""
+    return [line for line in log.read_text().splitlines() if f" {event} " in line]
+
+
 def bound(command, how="TERM"):
     """The command as a process that hears of this one's end, however that comes. To be started by the main thread."""
     return ["setpriv", "--pdeathsig", how, *map(str, command)]
@@ -150,6 +155,17 @@ class Cluster:
     def wrap(self, command):
         return self.sandbox.wrap(command) if self.sandbox else [str(word) for word in command]
 
+    def certify(self, out, *names, what="node"):
+        """Makes certificates of nodes or components."""
+        subprocess.run([TROUPE, "certs", what, *names, "--data-dir", self.data, "--out", out], check=True, timeout=30)
+
+    def node_ready(self, name, wanted="True"):
+        node = self.get(f"/api/v1/nodes/{name}")
+        return node if any(c["type"] == "Ready" and c["status"] == wanted for c in node["status"]["conditions"]) else None
+
+    def logged(self, text):
+        return text in self.log.read_text()
+
     def ready(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"troupe ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}")
@@ -244,6 +260,12 @@ class Cluster:
             assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
             return done.stdout
         return done
+
+    def start_kubectl(self, *arguments, version="v35"):
+        """A kubectl that goes on until it is ended."""
+        tool = ROOT / "build" / "tools" / version / "kubectl"
+        return subprocess.Popen(bound(self.wrap([tool, "--kubeconfig", self.kubeconfig, *arguments])), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, cwd=self.directory)
 
     def pod(self, name, namespace="default"):
         return self.get(f"/api/v1/namespaces/{namespace}/pods/{name}")

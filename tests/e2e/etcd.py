@@ -226,7 +226,7 @@ def processes(etcd, directory):
 
     def make(*extra, nodes=0, settings=None):
         cluster = Cluster(directory / f"troupe{len(made)}", nodes=nodes, extra=[*(settings or etcd.settings()), *extra])
-        cluster.sandbox = etcd.hub
+        cluster.sandbox, cluster.address = etcd.hub, "127.0.0.1"
         cluster.data.mkdir(parents=True)
         if made:
             shutil.copytree(made[0].data / "pki", cluster.data / "pki")

@@ -4,9 +4,11 @@ import time
 
 import pytest
 
-from conftest import Cluster, eventually, may_skip_root_tests
+from cluster import Node
+from conftest import eventually, may_skip_root_tests, said
 from etcd import Authority, processes, three_machines
 from storm import MAPS, TRY_AGAIN, Client, Creator, Watcher, config_map
+from test_cluster import pod
 
 pytestmark = pytest.mark.skipif(may_skip_root_tests(), reason="network namespaces take root")
 
@@ -98,6 +100,47 @@ def test_members_and_a_process_die_under_load_and_service_goes_on(etcd, troupe):
     print("acknowledged", sum(len(c.acknowledged) for c in creators), "to try again", sum(c.retries for c in creators),
           "seconds until service:", {k: round(v, 2) for k, v in times.items()})
     assert one.stop() == 0 and two.stop() == 0
+
+
+def test_a_node_is_linked_to_both_processes(etcd, troupe, tmp_path):
+    """Logs come by way of either; the death of the one that carries the node's requests is no outage of the node."""
+    planes = []
+    for port in (6444, 6445):
+        planes.append(troupe("--set", f"link.listen=127.0.0.1:{port}").start())
+        planes[-1].link_port = port
+    servers = {f"127.0.0.1:{plane.link_port}": plane for plane in planes}
+    node = Node(tmp_path / "node", planes[0], "worker", sandbox=etcd.hub, extra=["--server", "127.0.0.1:6445"]).start()
+
+    def logs():
+        return all("hollow container main" in plane.kubectl("logs", "a") for plane in planes if plane.process.poll() is None)
+
+    def renewed():
+        return planes[-1].get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/worker-0")["spec"]["renewTime"]
+    try:
+        eventually(lambda: planes[0].node_ready("worker-0"))
+        for plane in planes:
+            eventually(lambda: said(plane.log, "link.up"))
+        planes[0].kubectl("create", "-f", "-", stdin=pod("a", node="worker-0"))
+        eventually(lambda: planes[0].pod_running("a"))
+        assert logs()
+        dies = servers[said(node.log, "link.up")[0].split(" server=")[1]]
+        planes.sort(key=lambda plane: plane is not dies)  # the one that dies first
+        before = renewed()
+        dies.stop(signal.SIGKILL)
+        begun = time.monotonic()
+        assert logs()
+        planes[-1].kubectl("create", "-f", "-", stdin=pod("b", node="worker-0"))
+        eventually(lambda: planes[-1].pod_running("b"), 5)
+        eventually(lambda: renewed() > before, 5)
+        assert planes[-1].node_ready("worker-0")
+        assert said(node.log, "link.taken_over")[0].endswith(f"server=127.0.0.1:{planes[-1].link_port}")
+        dies.start()
+        eventually(lambda: len(said(dies.log, "link.up")) == 2)
+        assert logs()
+        print("seconds with one process, its restart included:", round(time.monotonic() - begun, 2))
+        assert node.stop() == 0
+    finally:
+        node.stop(signal.SIGKILL)
 
 
 def test_a_member_that_has_lost_the_others_serves_no_old_state(etcd, troupe):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from cluster import Maker, Wire
-from conftest import ROOT, TROUPE, eventually, may_skip_root_tests
+from conftest import ROOT, TROUPE, eventually, may_skip_root_tests, said
 from storm import Creator, Watcher
 from test_containers import images  # noqa: F401: a fixture
 
@@ -186,6 +186,25 @@ def test_a_balanced_service_answers_on_its_address_everywhere(tour, balanced, bo
     tour.kubectl("delete", "service", "second")
     eventually(lambda: all("10.99.0.194" not in node.sandbox.announced() for node in nodes(tour)))
     assert tour.http("GET", f"{SERVICES}/second")[0] == 404
+def test_a_renewed_certificate_ends_no_stream(tour, web, boxes):
+    node, one = tour.left, web_pods(tour)["left"][0]["metadata"]["name"]
+    running = tour.start_kubectl("exec", boxes["left"], "--", "sh", "-c", "while true; do date +%s; sleep 0.1; done")
+    forward = tour.start_kubectl("port-forward", f"pod/{one}", "8081:80")
+    try:
+        assert running.stdout.readline() and "Forwarding from" in forward.stdout.readline()
+        assert tour.sandbox.http("127.0.0.1", 8081) == (200, one + "\n")
+        tour.certify(node.directory / "pki", node.name)
+        eventually(lambda: said(node.log, "link.renewed"))
+        time.sleep(1.5)  # an old link with nothing on it is closed after one
+        now = time.time()
+        while int(running.stdout.readline()) <= now:
+            pass
+        assert tour.sandbox.http("127.0.0.1", 8081) == (200, one + "\n")  # a new connection
+        assert not said(node.log, "link.down")
+    finally:
+        for process in (running, forward):
+            process.kill()
+            process.communicate()
 
 
 class Load:

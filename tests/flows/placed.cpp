@@ -12,6 +12,7 @@
 
 #include "messages/type_ids.hpp"
 #include "runtime/pki.hpp"
+#include "runtime/placement/link_files.hpp"
 #include "runtime/placement/local_cluster.hpp"
 #include "runtime/placement/node_process.hpp"
 
@@ -99,7 +100,7 @@ status provide_certificates(const std::string& authority_dir, const configuratio
     who.not_before = static_cast<std::int64_t>(std::time(nullptr)) - 60;
     auto made = pki::issue({*certificate, *key}, who);
     if (!made) return made.error();
-    auto files = files_of_node(config, name);
+    auto files = link_files(config, name);
     if (auto bad = pki::write_file(files.authority, *certificate, 0644); !bad.ok()) return bad;
     if (auto bad = pki::write_file(files.certificate, made->certificate, 0644); !bad.ok()) return bad;
     if (auto bad = pki::write_file(files.key, made->private_key, 0600); !bad.ok()) return bad;

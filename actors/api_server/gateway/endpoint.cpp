@@ -51,9 +51,7 @@ result<std::shared_ptr<endpoint>> endpoint::open(const std::string& address, std
                                                  const limits& bounds) {
   std::shared_ptr<endpoint> made(new endpoint());
   made->bounds_ = bounds;
-  auto context = make_server_context(credentials);
-  if (!context) return context.error();
-  made->tls_ = std::move(*context);
+  if (auto bad = made->renew(credentials); !bad.ok()) return bad;
   runtime::socket_address where{};
   auto size = runtime::parse_address(address, port, where);
   if (size == 0) return bad_request("listen address \"" + address + "\" is not an IP address");
@@ -73,6 +71,19 @@ result<std::shared_ptr<endpoint>> endpoint::open(const std::string& address, std
 
 endpoint::~endpoint() {
   if (listener_ >= 0) ::close(listener_);
+}
+
+ssl_context_ptr endpoint::tls() const {
+  std::lock_guard guard(mutex_);
+  return tls_;
+}
+
+status endpoint::renew(const tls_credentials& credentials) {
+  auto made = make_server_context(credentials);
+  if (!made) return made.error();
+  std::lock_guard guard(mutex_);
+  tls_ = std::move(*made);
+  return {};
 }
 
 std::size_t endpoint::least_busy(std::size_t self) const {

@@ -54,7 +54,10 @@ class endpoint {
   /// The port that was bound.
   std::uint16_t port() const { return port_; }
   int listener() const { return listener_; }
-  SSL_CTX* tls() const { return tls_.get(); }
+  /// What new connections are served with. Thread-safe.
+  ssl_context_ptr tls() const;
+  /// New connections are served with this from now on; those that are open go on. Thread-safe.
+  status renew(const tls_credentials& credentials);
   const limits& bounds() const { return bounds_; }
   gateway_counters& counts() { return counts_; }
   loop_slot& slot(std::size_t index) { return *slots_[index]; }
@@ -71,6 +74,7 @@ class endpoint {
 
   int listener_ = -1;
   std::uint16_t port_ = 0;
+  mutable std::mutex mutex_;
   ssl_context_ptr tls_;
   limits bounds_;
   gateway_counters counts_;

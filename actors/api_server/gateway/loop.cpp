@@ -191,7 +191,7 @@ void loop::accept_some() {
 void loop::adopt(int socket) {
   int yes = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  auto made = std::make_unique<connection>(static_cast<host&>(*this), epoll_, socket, with_.where->tls());
+  auto made = std::make_unique<connection>(static_cast<host&>(*this), epoll_, socket, with_.where->tls().get());
   auto* key = made.get();
   connections_.emplace(key, std::move(made));
   if (draining_) key->kill();

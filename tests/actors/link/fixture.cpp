@@ -29,9 +29,10 @@ object_ptr config_map(std::uint64_t revision, std::size_t bytes) {
   return *make_object(schema::find_resource("", "v1", "configmaps"), json, revision, revision);
 }
 
-using scripted_actor = api::api_server_actor::extend<caf::reacts_to<publish>>;
+using scripted_actor = api::api_server_actor::extend<caf::reacts_to<publish>, caf::reacts_to<answer_held>>;
 
-/// Answers by target: /never not at all; ?watch= and what only means it open a watch; /object an object; anything else
+/// Answers by target: /never not at all; /later when it is told to; ?watch= and what only means it open a watch;
+/// /object an object; anything else
 /// {}.
 class scripted_api final : public runtime::component<scripted_actor> {
  public:
@@ -45,7 +46,10 @@ class scripted_api final : public runtime::component<scripted_actor> {
               std::lock_guard guard(seen_->mutex);
               seen_->stopped.push_back(m.watch_id);
             },
-            [this](const publish& m) { on_publish(m); }};
+            [this](const publish& m) { on_publish(m); },
+            [this](const answer_held&) {
+              for (auto& [by, answer] : std::exchange(held_, {})) send_to(by, std::move(answer));
+            }};
   }
 
  private:
@@ -60,6 +64,11 @@ class scripted_api final : public runtime::component<scripted_actor> {
     }
     api::response answer;
     answer.id = m.id;
+    if (m.target == "/later") {
+      held_.emplace_back(current_sender(), std::move(answer));
+      ++seen_->held;
+      return;
+    }
     if (m.target.find("watch=") != std::string::npos || m.target.find("%77atch=") != std::string::npos) {
       answer.watch_id = ++next_watch_;
       watchers_[answer.watch_id] = current_sender();
@@ -93,6 +102,7 @@ class scripted_api final : public runtime::component<scripted_actor> {
   std::uint64_t next_watch_ = 0;
   std::uint64_t revision_ = 0;
   std::map<std::uint64_t, caf::strong_actor_ptr> watchers_;
+  std::vector<std::pair<caf::strong_actor_ptr, api::response>> held_;
 };
 
 class caller final : public runtime::component<caller_actor> {
@@ -188,6 +198,7 @@ limits fixture::quick() {
   out.silence = 1500ms;
   out.backoff_base = 20ms;
   out.backoff_cap = 200ms;
+  out.renewal_look = 20ms;
   return out;
 }
 
@@ -241,29 +252,32 @@ fixture::~fixture() {
   kubelets_->all.clear();
 }
 
-runtime::stable_ref<api::api_server_actor> fixture::dial(linked_node who, const pki::key_pair& proof) {
-  const auto name = who.name;
-  who.server = runtime::stable_ref<api::api_server_actor>::make(*system_, "node/" + name + "/server");
-  auto server = who.server;
-  credentials with{proof.certificate, proof.private_key, certificates::get().authority.certificate};
-  who.proof = [with]() -> result<credentials> { return with; };
+runtime::stable_ref<api::api_server_actor> fixture::add_node(const std::string& node, const pki::key_pair& proof,
+                                                             runtime::stable_ref<kubelet::kubelet_actor> kubelet) {
+  return add_node({node, {port()}, [with = credentials_of(proof)] { return with; }, {}, std::move(kubelet)});
+}
+
+runtime::stable_ref<api::api_server_actor> fixture::add_component(const std::string& user) {
+  return add_node(
+      {user, {port()}, [with = credentials_of(component_certificate(user))] { return with; }, {}, {}, true});
+}
+
+runtime::stable_ref<api::api_server_actor> fixture::add_node(dialing_node node) {
+  auto server = runtime::stable_ref<api::api_server_actor>::make(*system_, "node/" + node.name + "/server");
   dialer_options how;
   how.bounds = quick();
-  how.servers = {"127.0.0.1:" + std::to_string(port_->port())};
-  how.nodes.push_back(std::move(who));
+  for (auto port : node.ports) how.servers.push_back("127.0.0.1:" + std::to_string(port));
+  auto name = node.name;
+  how.nodes.push_back({std::move(node.name), std::move(node.proof), server, std::move(node.kubelet), node.component,
+                       std::move(node.stamp)});
   std::vector<runtime::child_spec> children;
   children.push_back(dialer_child(std::move(how)));
   nodes_.push_back(runtime::spawn_supervisor(*system_, "node-" + name, std::move(children)));
   return server;
 }
 
-runtime::stable_ref<api::api_server_actor> fixture::add_node(const std::string& node, const pki::key_pair& proof,
-                                                             runtime::stable_ref<kubelet::kubelet_actor> kubelet) {
-  return dial({node, {}, {}, std::move(kubelet)}, proof);
-}
-
-runtime::stable_ref<api::api_server_actor> fixture::add_component(const std::string& user) {
-  return dial({user, {}, {}, {}, true}, component_certificate(user));
+credentials credentials_of(const pki::key_pair& proof) {
+  return {proof.certificate, proof.private_key, certificates::get().authority.certificate};
 }
 
 caller_actor fixture::add_caller(const runtime::stable_ref<api::api_server_actor>& server, api::user_ptr user) {
@@ -277,6 +291,12 @@ void fixture::tell(const caller_actor& to, std::function<void(runtime::api_sessi
 }
 
 void fixture::publish_event(std::size_t bytes) { caf::anon_send(api_, publish{bytes}); }
+
+void fixture::answer_what_is_held() { caf::anon_send(api_, answer_held{}); }
+
+void fixture::show(const pki::key_pair& serving) {
+  if (auto bad = port_->renew(credentials_of(serving)); !bad.ok()) throw std::runtime_error(bad.message);
+}
 
 void fixture::crash(const std::string& path) {
   auto found = config_.registry().find(path);
@@ -329,6 +349,17 @@ bool raw_peer::handshake(const pki::key_pair* proof, int version) {
   bool good = SSL_connect(tls_) == 1;
   ERR_clear_error();
   return good;
+}
+
+std::string raw_peer::shown() const {
+  auto* certificate = SSL_get1_peer_certificate(tls_);
+  auto* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr);
+  auto* text = BN_bn2hex(number);
+  std::string out = text;
+  OPENSSL_free(text);
+  BN_free(number);
+  X509_free(certificate);
+  return out;
 }
 
 void raw_peer::write(std::string_view bytes) {

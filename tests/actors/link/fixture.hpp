@@ -34,7 +34,7 @@ struct seen_by_api {
   std::mutex mutex;
   std::vector<api::request> requests;
   std::vector<std::uint64_t> stopped;
-  std::atomic<int> unanswered{0};
+  std::atomic<int> unanswered{0}, held{0};
 
   std::vector<api::request> all() {
     std::lock_guard guard(mutex);
@@ -54,6 +54,8 @@ struct order {
 struct publish {
   std::size_t bytes = 0;
 };
+/// To the scripted api_server: answer what it has held back (/later).
+struct answer_held {};
 using caller_actor =
     caf::typed_actor<caf::reacts_to<api::response>, caf::reacts_to<api::watch_delivery>, caf::reacts_to<order>>;
 
@@ -79,6 +81,18 @@ struct known_kubelets {
   std::map<std::string, kubelet::kubelet_actor> all;
 };
 
+/// A node that dials.
+struct dialing_node {
+  std::string name = "worker-1";
+  std::vector<std::uint16_t> ports;  // of control planes
+  std::function<result<credentials>()> proof;
+  std::function<std::uint64_t()> stamp;
+  runtime::stable_ref<kubelet::kubelet_actor> kubelet;
+  bool component = false;
+};
+/// A certificate as proof.
+credentials credentials_of(const pki::key_pair& proof);
+
 /// See the top of this file.
 class fixture {
  public:
@@ -96,6 +110,7 @@ class fixture {
   runtime::stable_ref<api::api_server_actor> add_node(const std::string& node = "worker-1") {
     return add_node(node, node_certificate(node));
   }
+  runtime::stable_ref<api::api_server_actor> add_node(dialing_node how);
   /// The same for a component that is in a process of its own, by its user.
   runtime::stable_ref<api::api_server_actor> add_component(const std::string& user);
   /// A component with a session over that reference, of an administrator unless told otherwise: what a node must not
@@ -104,6 +119,9 @@ class fixture {
                           api::user_ptr user = runtime::component_user("kubernetes-admin", {"system:masters"}));
   void tell(const caller_actor& to, std::function<void(runtime::api_session&)> run);
   void publish_event(std::size_t bytes);
+  void answer_what_is_held();
+  /// New connections are shown that certificate.
+  void show(const pki::key_pair& serving);
   /// Crashes the component of that path ("root/link").
   void crash(const std::string& path);
   /// The kubelet of a node as the control plane reaches it.
@@ -113,8 +131,6 @@ class fixture {
   std::shared_ptr<seen_by_api> seen = std::make_shared<seen_by_api>();
 
  private:
-  runtime::stable_ref<api::api_server_actor> dial(linked_node who, const pki::key_pair& proof);
-
   runtime::real_services services_;
   runtime::system_config config_{services_, 2};
   std::unique_ptr<caf::actor_system> system_;
@@ -137,6 +153,8 @@ class raw_peer {
   void write_plain(std::string_view bytes);
   /// Whether its own half of the handshake went through.
   bool handshake(const pki::key_pair* proof, int version = 0);
+  /// The serial number of the certificate that the other end has shown, in hexadecimal.
+  std::string shown() const;
   void write(std::string_view bytes);
   void greet();
   /// Handshake and greeting as worker-1; whether the handshake went through.
@@ -161,3 +179,4 @@ class raw_peer {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::testing::order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::testing::publish)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::testing::answer_held)

@@ -393,20 +393,31 @@ TEST_CASE("a flood of connections leaves room for nodes from elsewhere, and ends
   CHECK(serves(world));
 }
 
-TEST_CASE("a newer link of the same node replaces the older one") {
+TEST_CASE("a node has a few links at most: a newer one costs it the oldest") {
   fixture world;
   auto proof = node_certificate("worker-1");
-  raw_peer older(world.port());
-  REQUIRE(older.handshake(&proof));
-  older.greet();
-  raw_peer newer(world.port());
-  REQUIRE(newer.handshake(&proof));
-  newer.greet();
-  auto last = older.read();
+  std::vector<std::unique_ptr<raw_peer>> links;
+  for (std::size_t i = 0; i < limits{}.links_of_node + 1; ++i) {
+    auto& peer = *links.emplace_back(std::make_unique<raw_peer>(world.port()));
+    REQUIRE(peer.handshake(&proof));
+    peer.greet();
+  }
+  auto last = links.front()->read();
   REQUIRE(last);
   CHECK(last->kind == frame_kind::goodbye);
-  CHECK(older.closed_within(2s));
+  CHECK(links.front()->closed_within(2s));
+  links[1]->ask(1, "/x");
+  auto answer = links[1]->read();
+  REQUIRE(answer);
+  CHECK(answer->kind == frame_kind::response);
   CHECK(world.kubelet_of("worker-1").has_value());
+  // The newest is asked; when it goes, the next one is, and nobody when all have gone.
+  auto newest = world.kubelet_of("worker-1");
+  links.pop_back();
+  CHECK(eventually([&] { return world.kubelet_of("worker-1") != newest; }));
+  CHECK(world.kubelet_of("worker-1").has_value());
+  links.clear();
+  CHECK(eventually([&] { return !world.kubelet_of("worker-1").has_value(); }));
 }
 
 TEST_CASE("a link ends when its certificate does") {

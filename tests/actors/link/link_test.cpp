@@ -1,152 +1,9 @@
 // What the link carries: requests, watches, logs; and what its loss does.
-#include <doctest/doctest.h>
-
-#include "tests/actors/link/fixture.hpp"
+#include "tests/actors/link/helpers.hpp"
 
 using namespace troupe;
 using namespace troupe::link;
 using namespace troupe::link::testing;
-
-namespace {
-
-/// Calls of a session, as the test sees their ends. Shared with the callbacks, which may outlive it.
-class calls {
- public:
-  std::size_t count() const {
-    std::lock_guard guard(kept_->mutex);
-    return kept_->answers.size();
-  }
-  api::response last() const {
-    std::lock_guard guard(kept_->mutex);
-    return kept_->answers.back();
-  }
-  std::function<void(const api::response&)> note() {
-    return [kept = kept_](const api::response& answer) {
-      std::lock_guard guard(kept->mutex);
-      kept->answers.push_back(answer);
-    };
-  }
-
- private:
-  struct state {
-    std::mutex mutex;
-    std::vector<api::response> answers;
-  };
-  std::shared_ptr<state> kept_ = std::make_shared<state>();
-};
-
-/// Events of a watch, as the test sees them. Shared likewise.
-class watched {
-  struct state {
-    std::mutex mutex;
-    std::vector<api::watch_event> events;
-    std::atomic<int> closed{0};
-  };
-  std::shared_ptr<state> kept_ = std::make_shared<state>();
-
- public:
-  std::atomic<int>& closed = kept_->closed;
-  std::vector<api::watch_event>& events = kept_->events;
-  std::size_t count() const {
-    std::lock_guard guard(kept_->mutex);
-    return kept_->events.size();
-  }
-  runtime::watch_handlers handlers() {
-    runtime::watch_handlers out;
-    out.events = [kept = kept_](const std::vector<api::watch_event>& more) {
-      std::lock_guard guard(kept->mutex);
-      kept->events.insert(kept->events.end(), more.begin(), more.end());
-    };
-    out.closed = [kept = kept_](const status&) { ++kept->closed; };
-    return out;
-  }
-};
-
-/// A kubelet whose pods' logs are three chunks, given one by one; followed ones go on for ever.
-class logging_kubelet final
-    : public runtime::component<
-          caf::typed_actor<caf::reacts_to<kubelet::read_pod_log>, caf::reacts_to<container::log_more>>> {
- public:
-  logging_kubelet(caf::actor_config& settings, std::shared_ptr<std::atomic<int>> stops)
-      : component(settings, "kubelet"), stops_(std::move(stops)) {}
-  behavior_type make_behavior() override {
-    return {[this](const kubelet::read_pod_log& m) {
-              follow_ = m.follow;
-              next_ = 1;
-              give(m.id);
-            },
-            [this](const container::log_more& m) {
-              if (m.stop)
-                ++*stops_;
-              else if (!follow_ || next_ == 2)
-                give(m.id);
-            }};
-  }
-
- private:
-  void give(std::uint64_t id) {
-    container::log_chunk out;
-    out.id = id;
-    out.data = shared_bytes("line " + std::to_string(next_) + "\n");
-    out.end = !follow_ && next_ == 3;
-    ++next_;
-    send_to(current_sender(), std::move(out));
-  }
-  std::shared_ptr<std::atomic<int>> stops_;
-  bool follow_ = false;
-  int next_ = 1;
-};
-
-/// Reads a log as the api_server's relay does.
-struct reading {
-  std::mutex mutex;
-  std::string text;
-  std::string error;
-  std::atomic<bool> ended{false};
-};
-struct begin_reading {
-  kubelet::kubelet_actor from;
-  bool follow = false;
-};
-class log_reader final
-    : public runtime::component<caf::typed_actor<caf::reacts_to<begin_reading>, caf::reacts_to<container::log_chunk>>> {
- public:
-  log_reader(caf::actor_config& settings, std::shared_ptr<reading> what)
-      : component(settings, "reader"), what_(std::move(what)) {}
-  behavior_type make_behavior() override {
-    return {[this](const begin_reading& m) {
-              kubelet::read_pod_log order;
-              order.id = 77;
-              order.pod = "p";
-              order.follow = m.follow;
-              send_to(m.from, std::move(order));
-            },
-            [this](const container::log_chunk& m) {
-              if (m.id != 77) return;
-              std::lock_guard guard(what_->mutex);
-              what_->text += m.data.view();
-              what_->error = m.error.message;
-              if (m.end)
-                what_->ended = true;
-              else
-                send_to(current_sender(), container::log_more{77, false});
-            }};
-  }
-
- private:
-  std::shared_ptr<reading> what_;
-};
-
-/// What is written while there is no link fails when there is one; so a test waits for it first.
-void await_link(fixture& world, const caller_actor& by) {
-  calls made;
-  world.tell(by, [&](runtime::api_session& session) { session.call(runtime::get("/first"), made.note()); });
-  REQUIRE(eventually([&] { return made.count() == 1; }));
-}
-
-}  // namespace
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(begin_reading)
 
 TEST_CASE("a node asks as its certificate says, whoever it says it is") {
   fixture world;
@@ -343,4 +200,40 @@ TEST_CASE("a certificate that goes missing costs tries, not the process (3)") {
   *there = true;
   CHECK(eventually([&] { return world.kubelet_of("worker-1").has_value(); }));
   caf::anon_send_exit(dialer, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("a node that does not read what it watches loses the watch, not its link") {
+  limits bounds = fixture::quick();
+  bounds.silence = 20s;  // the peer says nothing, and it is not for that that its link ends
+  bounds.feed_bytes = 1 << 20;
+  bounds.watch_bytes = 4 << 20;
+  fixture world(bounds);
+  raw_peer peer(world.port());
+  REQUIRE(peer.enter());
+  peer.ask(1, "/m?watch=true");
+  std::uint64_t revision = 0;
+  bool closed = false;
+  /// Takes what comes next; the revisions of a watch's events have no gap.
+  auto take = [&] {
+    auto next = peer.read();
+    REQUIRE(next);
+    api::watch_delivery delivery;
+    if (next->kind != frame_kind::watch_delivery) return next->kind;
+    REQUIRE(decode(next->payload, delivery));
+    for (const auto& batch : delivery.batches) {
+      for (const auto& event : *batch.events) CHECK(event.revision == ++revision);
+      closed = closed || batch.closed;
+    }
+    return next->kind;
+  };
+  CHECK(take() == frame_kind::response);
+  CHECK(take() == frame_kind::watch_delivery);
+  for (int i = 0; i < 40; ++i) world.publish_event(1 << 20);
+  REQUIRE(eventually([&] { return world.refused("slow_watch") == 1; }));
+  CHECK(eventually([&] { return world.seen->stops() == 1; }));
+  while (!closed) REQUIRE(take() == frame_kind::watch_delivery);
+  CHECK(revision < 41);
+  peer.ask(2, "/m?watch=true");
+  CHECK(take() == frame_kind::response);
+  CHECK(world.refused("slow_reader") == 0);
 }

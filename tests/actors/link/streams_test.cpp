@@ -1,8 +1,6 @@
 // exec, attach and port-forward over the link: what goes through, what its loss does, and a node that keeps to no rule.
-#include <doctest/doctest.h>
-
 #include "messages/streams.hpp"
-#include "tests/actors/link/fixture.hpp"
+#include "tests/actors/link/helpers.hpp"
 
 using namespace troupe;
 using namespace troupe::link;
@@ -134,14 +132,15 @@ struct echo_world {
   echo_world() {
     auto made = world.system().spawn<echoing_kubelet>(left);
     kubelet = caf::actor_cast<caf::actor>(made);
-    world.add_node("worker-1", node_certificate("worker-1"),
-                   runtime::stable_ref<kubelet::kubelet_actor>::fixed(caf::actor_cast<kubelet::kubelet_actor>(made)));
+    world.add_node(proof.node({world.port()}, runtime::stable_ref<kubelet::kubelet_actor>::fixed(
+                                                  caf::actor_cast<kubelet::kubelet_actor>(made))));
     REQUIRE(eventually([&] { return world.kubelet_of("worker-1").has_value(); }));
   }
   ~echo_world() { caf::anon_send_exit(kubelet, caf::exit_reason::user_shutdown); }
 
   std::shared_ptr<std::atomic<int>> left = std::make_shared<std::atomic<int>>(0);
   fixture world;
+  changing_proof proof{"worker-1"};
   caf::actor kubelet;
 };
 
@@ -173,6 +172,23 @@ TEST_CASE("what cannot be opened says why; who leaves is heard of on the node") 
   REQUIRE(eventually([&] { return one.seen->opened == 1; }));
   caf::anon_send(one.actor, take_leave{});
   CHECK(eventually([&] { return *in.left == 1; }));
+}
+
+TEST_CASE("a stream goes on while the node's certificate is renewed, to its end") {
+  echo_world in;
+  client one(in.world, "p");
+  REQUIRE(eventually([&] { return one.seen->opened == 1; }));
+  auto before = *in.world.kubelet_of("worker-1");
+  in.proof.replace(node_certificate("worker-1"));
+  REQUIRE(eventually([&] { return *in.world.kubelet_of("worker-1") != before; }));
+  std::this_thread::sleep_for(1500ms);  // an old link without streams would be closed by now
+  one.tell("hello");
+  REQUIRE(eventually([&] { return one.seen->all() == "hello"; }));
+  client two(in.world, "p");  // by the new link
+  REQUIRE(eventually([&] { return two.seen->opened == 1; }));
+  one.tell("bye");
+  REQUIRE(eventually([&] { return one.seen->closed == 1; }));
+  CHECK(one.seen->why().empty());
 }
 
 TEST_CASE("when the link is lost both ends of a stream hear of it") {
