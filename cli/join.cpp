@@ -58,7 +58,7 @@ result<std::string> fetch_authority(const join_settings& how, connection_setting
 
 /// Posts the request and waits for its certificate.
 result<std::string> get_signed(http_client& client, const std::string& name, const std::string& pem, int patience_s) {
-  auto made = ask_api(client, "POST", signing_requests, pki::node_request_json(name, pem));
+  auto made = ask_api(client, "POST", signing_requests, pki::request_json(pki::certificate_of_node(name), pem));
   if (!made) return made.error();
   auto target = std::string(signing_requests) + "/" + node_text(made->root().find("metadata", "name"));
   for (int i = 0; i < patience_s * 1'000'000 / sign_pause_us; ++i) {

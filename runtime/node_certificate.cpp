@@ -20,7 +20,15 @@ status finish_replacing(const node_files& files) {
 
 }  // namespace
 
-std::string node_request_json(const std::string& node, const std::string& pem) {
+wanted_certificate certificate_of_node(const std::string& node) {
+  return {"system:node:" + node, {"system:nodes"}, "kubernetes.io/kube-apiserver-client-kubelet", "node-" + node + "-"};
+}
+
+wanted_certificate certificate_of_component(const std::string& user) {
+  return {user, {}, "kubernetes.io/kube-apiserver-client", user.substr(user.rfind(':') + 1) + "-"};
+}
+
+std::string request_json(const wanted_certificate& what, const std::string& pem) {
   document doc;
   auto& root = doc.root();
   doc.make_object(root);
@@ -28,11 +36,11 @@ std::string node_request_json(const std::string& node, const std::string& pem) {
   doc.set(root, "apiVersion", "certificates.k8s.io/v1");
   auto& metadata = doc.set(root, "metadata");
   doc.make_object(metadata);
-  doc.set(metadata, "generateName", std::string_view("node-" + node + "-"));
+  doc.set(metadata, "generateName", std::string_view(what.prefix));
   auto& spec = doc.set(root, "spec");
   doc.make_object(spec);
   doc.set(spec, "request", std::string_view(schema::to_base64(pem)));
-  doc.set(spec, "signerName", "kubernetes.io/kube-apiserver-client-kubelet");
+  doc.set(spec, "signerName", std::string_view(what.signer));
   auto& usages = doc.set(spec, "usages");
   doc.make_array(usages);
   for (const char* usage : {"digital signature", "client auth"}) doc.assign(doc.append(usages), usage);

@@ -1,9 +1,11 @@
-// A node's certificate: its files, the request for it, when it is to be renewed.
+// The certificate of a node, or of a component in a process of its own: its files, the request for it, when it is to be
+// renewed.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "messages/document.hpp"
 #include "messages/status.hpp"
@@ -16,8 +18,20 @@ struct node_files {
   std::string certificate, key, authority;
 };
 
-/// A CertificateSigningRequest (certificates.k8s.io/v1) for the node's client certificate; `pem`: PKCS #10.
-std::string node_request_json(const std::string& node, const std::string& pem);
+/// A client certificate that is asked for.
+struct wanted_certificate {
+  std::string common_name;
+  std::vector<std::string> organizations;
+  std::string signer;  // spec.signerName
+  std::string prefix;  // of the request's name
+};
+/// A node's, as kubelets ask for it.
+wanted_certificate certificate_of_node(const std::string& node);
+/// That of a component, by its user ("system:kube-scheduler").
+wanted_certificate certificate_of_component(const std::string& user);
+
+/// A CertificateSigningRequest (certificates.k8s.io/v1); `pem`: PKCS #10.
+std::string request_json(const wanted_certificate& what, const std::string& pem);
 /// The certificate that a CertificateSigningRequest has got; nothing while nobody has decided. forbidden: it was denied
 /// or has failed.
 result<std::optional<std::string>> granted_certificate(const troupe::node& request);

@@ -23,7 +23,7 @@ result<document> parsed_answer(const api::response& answer) {
   return document::parse(text);
 }
 
-/// One node at a time: the session is the current one's.
+/// One at a time: the session is the current one's.
 class rotation final : public runtime::component<api::client_actor> {
  public:
   rotation(caf::actor_config& settings, rotation_options how)
@@ -38,11 +38,11 @@ class rotation final : public runtime::component<api::client_actor> {
   }
 
  private:
-  /// Looks at the files from that node on, and stops at the first that has to be renewed.
+  /// Looks at the files from that one on, and stops at the first that has to be renewed.
   void look_from(std::size_t index) {
     auto now = static_cast<std::int64_t>(wall_now_ms() / 1000);
-    for (; index < how_.nodes.size(); ++index) {
-      auto certificate = pki::read_file(how_.nodes[index].files.certificate);
+    for (; index < how_.all.size(); ++index) {
+      auto certificate = pki::read_file(how_.all[index].files.certificate);
       if (!certificate || pki::renewal_due(*certificate, now)) return begin(index);
     }
     after(std::exchange(no_link_, false) ? how_.poll : how_.look, [this] { look_from(0); });
@@ -50,19 +50,19 @@ class rotation final : public runtime::component<api::client_actor> {
 
   void begin(std::size_t index) {
     current_ = index;
-    const auto& node = how_.nodes[index];
+    const auto& one = how_.all[index];
     pki::subject who;
-    who.common_name = "system:node:" + node.name;
-    who.organizations = {"system:nodes"};
+    who.common_name = one.what.common_name;
+    who.organizations = one.what.organizations;
     auto made = pki::make_request(who);
     if (!made) return end(made.error());
     key_ = made->private_key;
     runtime::session_options how;
     how.user = runtime::component_user(who.common_name, who.organizations);
-    how.user_agent = "kubelet";
+    how.user_agent = "certificates";
     how.level = urgency::reporting;
-    session_ = std::make_unique<runtime::api_session>(*this, node.server, how);
-    session_->call(runtime::post(signing_requests, pki::node_request_json(node.name, made->request)),
+    session_ = std::make_unique<runtime::api_session>(*this, one.server, how);
+    session_->call(runtime::post(signing_requests, pki::request_json(one.what, made->request)),
                    [this](const api::response& answer) { posted(answer); });
   }
 
@@ -93,20 +93,20 @@ class rotation final : public runtime::component<api::client_actor> {
   }
 
   status take(const std::string& certificate) const {
-    const auto& node = how_.nodes[current_];
+    const auto& one = how_.all[current_];
     pki::key_pair pair{certificate, key_};
     if (!pki::key_matches(pair)) return internal_error("the certificate is of another key");
-    if (auto bad = pki::replace_pair(node.files, pair); !bad.ok()) return bad;
+    if (auto bad = pki::replace_pair(one.files, pair); !bad.ok()) return bad;
     log(log_level::info, "certificates.renewed",
-        "node=" + node.name + " ends=" + std::to_string(pki::not_after(certificate)));
+        "name=" + one.name + " ends=" + std::to_string(pki::not_after(certificate)));
     return {};
   }
 
-  /// The next node; one that failed is looked at again in the next round.
+  /// The next one; one that failed is looked at again in the next round.
   void end(const status& how_it_went) {
     if (!how_it_went.ok())
       log(log_level::warn, "certificates.not_renewed",
-          "node=" + how_.nodes[current_].name + " why=" + runtime::log_value(how_it_went.message));
+          "name=" + how_.all[current_].name + " why=" + runtime::log_value(how_it_went.message));
     no_link_ = no_link_ || how_it_went.why == reason::service_unavailable;
     key_.clear();
     post([this] {  // the session may be what is calling

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "runtime/certificate_request.hpp"
+#include "runtime/host_address.hpp"
 #include "runtime/link/dialer.hpp"
+#include "runtime/link/rotation.hpp"
 #include "runtime/log.hpp"
 #include "runtime/placement/control_loops.hpp"
 #include "runtime/placement/link_files.hpp"
@@ -25,12 +27,15 @@ struct component_process::parts : process_parts {
   status read_files();
   status read_signer();
   child_spec link_child() const;
+  child_spec rotation_child() const;
   void start_actors();
 };
 
 /// What is missing from the start is said at once; what goes missing later is logged at each try.
 status component_process::parts::read_files() {
   for (const auto& component : config.components) {
+    // A replacement that was cut off is finished first.
+    pki::settle_files(link_files(config, component));
     auto read = read_credentials(link_files(config, component));
     if (!read) return read.error();
     authority = read->authority;
@@ -70,6 +75,14 @@ child_spec component_process::parts::link_child() const {
   return link::dialer_child(std::move(how));
 }
 
+child_spec component_process::parts::rotation_child() const {
+  link::rotation_options how;
+  for (const auto& [component, server] : servers)
+    how.all.push_back({component, pki::certificate_of_component(link::user_of_component(component)),
+                       link_files(config, component), server});
+  return link::rotation_child(std::move(how));
+}
+
 void component_process::parts::start_actors() {
   for (const auto& component : config.components)
     servers[component] = stable_ref<api::api_server_actor>::make(*system, "root/link/" + component + "/server");
@@ -84,9 +97,10 @@ void component_process::parts::start_actors() {
   around.nodes_answer = config.kube_proxy.enabled != "false";
   std::vector<child_spec> children;
   children.push_back(link_child());
+  children.push_back(rotation_child());
   for (auto& one : control_loops(config, around)) children.push_back(std::move(one));
   if (config.runs("kube_proxy"))
-    if (auto proxy = proxy_child(config, false, servers.at("kube_proxy"), measured))
+    if (auto proxy = proxy_child(config, host_address(), servers.at("kube_proxy"), measured))
       children.push_back(std::move(*proxy));
   start_root(std::move(children));
 }

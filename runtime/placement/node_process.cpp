@@ -58,7 +58,7 @@ child_spec node_process::parts::rotation_child() const {
   link::rotation_options how;
   for (std::size_t i = 0; i < count(); ++i) {
     auto name = node_name(config, i);
-    how.nodes.push_back({name, link_files(config, name), servers[i]});
+    how.all.push_back({name, pki::certificate_of_node(name), link_files(config, name), servers[i]});
   }
   return link::rotation_child(std::move(how));
 }
@@ -75,7 +75,7 @@ void node_process::parts::start_actors() {
   auto network = pod_network_child(config, *host_machine, servers.front(), nodes);
   children.push_back(supervisor_child("nodes", std::move(nodes.children)));
   children.push_back(std::move(network));
-  if (auto proxy = proxy_child(config, host_machine->hollow(), servers.front(), measured))
+  if (auto proxy = proxy_child(config, host_machine->address(), servers.front(), measured))
     children.push_back(std::move(*proxy));
   start_root(std::move(children));
 }

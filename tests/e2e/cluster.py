@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 from conftest import TROUPE, Cluster, Sandbox, free_port
 
@@ -104,6 +105,21 @@ class Node(Process):
             if labels.get("io.kubernetes.container.name") == name:
                 found.append(labels["io.kubernetes.pod.name"])
         return sorted(found)
+
+
+def short_lived(plane, folder, name, seconds, subject=None):
+    """Replaces the certificate of a node, or of that subject, by one that began ten minutes ago and ends soon."""
+    pki, key = plane.data / "pki", folder / f"{name}.key"
+    stamp = lambda at: time.strftime("%Y%m%d%H%M%SZ", time.gmtime(at))  # noqa: E731
+    (folder / "index").write_text("")
+    (folder / "serial").write_text("1001\n")
+    (folder / "ca.conf").write_text(f"""[ca]\ndefault_ca=d\n[d]\ndatabase={folder}/index\nserial={folder}/serial\nnew_certs_dir={folder}
+default_md=sha256\npolicy=p\nx509_extensions=x\n[p]\norganizationName=optional\ncommonName=supplied\n[x]
+keyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n""")
+    run = lambda *words: subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, timeout=30)  # noqa: E731
+    run("req", "-new", "-key", key, "-subj", subject or f"/O=system:nodes/CN=system:node:{name}", "-out", folder / "csr")
+    run("ca", "-batch", "-config", folder / "ca.conf", "-in", folder / "csr", "-cert", pki / "ca.crt", "-keyfile", pki / "ca.key",
+        "-notext", "-startdate", stamp(time.time() - 600), "-enddate", stamp(time.time() + seconds), "-out", folder / f"{name}.crt")
 
 
 class Machine(Sandbox):

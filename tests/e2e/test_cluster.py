@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from cluster import Maker, Node
+from cluster import Maker, Node, short_lived
 from conftest import TROUPE, eventually, said
 
 
@@ -212,21 +212,6 @@ def resident_kib(pid):
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def short_lived(plane, folder, name, seconds):
-    """Replaces the node's certificate by one that began ten minutes ago and ends soon."""
-    pki, key = plane.data / "pki", folder / f"{name}.key"
-    stamp = lambda at: time.strftime("%Y%m%d%H%M%SZ", time.gmtime(at))  # noqa: E731
-    (folder / "index").write_text("")
-    (folder / "serial").write_text("1001\n")
-    (folder / "ca.conf").write_text(f"""[ca]\ndefault_ca=d\n[d]\ndatabase={folder}/index\nserial={folder}/serial\nnew_certs_dir={folder}
-default_md=sha256\npolicy=p\nx509_extensions=x\n[p]\norganizationName=optional\ncommonName=supplied\n[x]
-keyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n""")
-    run = lambda *words: subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, timeout=30)  # noqa: E731
-    run("req", "-new", "-key", key, "-subj", f"/O=system:nodes/CN=system:node:{name}", "-out", folder / "csr")
-    run("ca", "-batch", "-config", folder / "ca.conf", "-in", folder / "csr", "-cert", pki / "ca.crt", "-keyfile", pki / "ca.key",
-        "-notext", "-startdate", stamp(time.time() - 600), "-enddate", stamp(time.time() + seconds), "-out", folder / f"{name}.crt")
 
 
 def test_a_certificate_is_renewed_and_the_link_goes_on(machines, tmp_path):

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from cluster import Maker
-from conftest import TROUPE, Sandbox, eventually, may_skip_root_tests
+from cluster import Component, Maker, short_lived
+from conftest import TROUPE, Sandbox, eventually, may_skip_root_tests, said
 
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
@@ -36,7 +36,9 @@ def ask_for_certificate(plane, name):
 
 def test_store_scheduler_controllers_and_nodes_are_processes(machines):
     plane = machines.plane(extra=["--set", "components=store", "--set", "components=api_server"])
-    scheduler = machines.component(plane, "scheduler")
+    scheduler = Component(plane.directory / "scheduler", plane, "scheduler")
+    short_lived(plane, scheduler.directory / "pki", "scheduler", 10, "/CN=system:kube-scheduler")
+    machines.made.append(scheduler.start())
     key = [word for kind in ("cert_file", "key_file")
            for word in ("--set", f"controllers.cluster_signing_{kind}={plane.data}/pki/ca.{'crt' if kind == 'cert_file' else 'key'}")]
     managers = [machines.component(plane, "controller_manager", directory=f"manager-{i}", extra=key) for i in range(2)]
@@ -49,6 +51,10 @@ def test_store_scheduler_controllers_and_nodes_are_processes(machines):
     assert sorted(plane.get(f"/api/v1/nodes/{name}")["spec"]["podCIDR"] for name in node.names) == ["10.244.0.0/24", "10.244.1.0/24"]
     published = plane.get("/api/v1/namespaces/default/configmaps/kube-root-ca.crt")["data"]["ca.crt"]
     assert published == (plane.data / "pki" / "ca.crt").read_text()
+    # Its certificate is near its end: it asks for the next one, and goes on with that.
+    eventually(lambda: said(scheduler.log, "link.renewed"))
+    request = plane.get(REQUESTS)["items"][0]
+    assert request["spec"]["username"] == "system:kube-scheduler" and request["spec"]["signerName"] == "kubernetes.io/kube-apiserver-client"
     leading, other = sorted(managers, key=lambda one: not one.logged("leader.elected"))
     assert not other.logged("leader.elected")
 

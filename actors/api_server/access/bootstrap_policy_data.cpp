@@ -2,6 +2,7 @@
 // troupe:node-proxier: a machine has one certificate, its node's, and its kube_proxy works under it. Kubelets may read
 // Services by system:node; the slices behind them, and the nodes behind which other pods are, are what kube-proxy's own
 // account, present on every node, may read.
+// troupe:certificate-renewal: components that are alone in their processes renew their certificates as nodes do.
 // troupe:cloud-controller-manager: upstream leaves the rights of system:cloud-controller-manager to each cloud; these
 // are what the local provider's controllers need of those that
 // https://kubernetes.io/docs/concepts/architecture/cloud-controller/ lists. The bindings named kubeadm:... are those
@@ -159,6 +160,11 @@ clusterrole system:node-proxier
 clusterrole troupe:node-proxier
   list,watch discovery.k8s.io endpointslices
   list,watch core nodes
+clusterrole troupe:certificate-renewal
+  create,READ certificates.k8s.io certificatesigningrequests
+  create certificates.k8s.io certificatesigningrequests/selfclient
+clusterrole troupe:certificate-renewal-approver
+  approve certificates.k8s.io signers names=kubernetes.io/kube-apiserver-client
 clusterrole troupe:cloud-controller-manager
   EVENTS
   create coordination.k8s.io leases
@@ -424,6 +430,9 @@ clusterbinding system:basic-user groups=system:authenticated
 clusterbinding system:public-info-viewer groups=system:authenticated,system:unauthenticated
 clusterbinding system:node-proxier users=system:kube-proxy
 clusterbinding troupe:node-proxier groups=system:nodes
+clusterbinding troupe:certificate-renewal
++ users=system:kube-scheduler,system:kube-controller-manager,system:cloud-controller-manager,system:kube-proxy
+clusterbinding troupe:certificate-renewal-approver accounts=kube-system/certificate-controller
 clusterbinding troupe:cloud-controller-manager users=system:cloud-controller-manager
 clusterbinding kubeadm:kubelet-bootstrap role=system:node-bootstrapper groups=system:bootstrappers:kubeadm:default-node-token
 clusterbinding kubeadm:node-autoapprove-bootstrap

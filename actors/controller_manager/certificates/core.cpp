@@ -40,6 +40,11 @@ bool is_for_a_client(const request_facts& facts) {
          std::find(groups.begin(), groups.end(), "system:masters") == groups.end();
 }
 
+/// The requester's own certificate once more: it names nobody else, and no group.
+bool is_the_same_client(const request_facts& facts) {
+  return is_for_a_client(facts) && facts.asked.organizations.empty() && facts.asked.common_name == facts.username;
+}
+
 }  // namespace
 
 request_facts facts_of(const node& object) {
@@ -67,7 +72,7 @@ verdict judge(const request_facts& facts) {
   if (facts.has_certificate || facts.denied || facts.failed) return verdict::nothing;
   bool node = is_for_a_node(facts);
   if (facts.approved) return node || is_for_a_client(facts) ? verdict::sign : verdict::nothing;
-  if (!node) return verdict::nothing;
+  if (!node) return is_the_same_client(facts) ? verdict::approve_same : verdict::nothing;
   return facts.username == facts.asked.common_name ? verdict::approve_own : verdict::approve_other;
 }
 
@@ -81,10 +86,12 @@ std::string node_asked_for(const request_facts& facts) {
 }
 
 std::string_view permission_of(verdict which) {
+  if (which == verdict::approve_same) return "selfclient";
   return which == verdict::approve_own ? "selfnodeclient" : "nodeclient";
 }
 
 std::string_view message_of(verdict which) {
+  if (which == verdict::approve_same) return "Auto approving self client certificate after SubjectAccessReview.";
   return which == verdict::approve_own ? "Auto approving self kubelet client certificate after SubjectAccessReview."
                                        : "Auto approving kubelet client certificate after SubjectAccessReview.";
 }

@@ -35,8 +35,11 @@ enum class verdict : std::uint8_t {
   nothing,
   approve_own,    // of a node for itself, if it may create certificatesigningrequests/selfnodeclient
   approve_other,  // of anybody for a node, if it may create certificatesigningrequests/nodeclient
+  approve_same,   // of a user for itself, if it may create certificatesigningrequests/selfclient
   sign,
 };
+/// approve_same is ours: components that are alone in their processes renew their certificates by it. Upstream leaves
+/// theirs to kubeadm's commands.
 verdict judge(const request_facts& facts);
 
 /// Whether only a name that no Node has yet may be approved. A bootstrap token is for new machines: whoever holds one

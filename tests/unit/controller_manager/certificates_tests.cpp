@@ -39,6 +39,24 @@ TEST_CASE("a kubelet's request is approved for whoever may, then signed") {
   CHECK(permission_of(verdict::approve_other) == "nodeclient");
 }
 
+TEST_CASE("a component's own certificate is renewed for whoever may; nobody else's, and none with a group") {
+  auto asked = [](auto change) {
+    return with([&](auto& f) {
+      f.signer = "kubernetes.io/kube-apiserver-client";
+      f.asked.common_name = f.username = "system:kube-scheduler";
+      f.asked.organizations.clear();
+      change(f);
+    });
+  };
+  CHECK(asked([](auto&) {}) == verdict::approve_same);
+  CHECK(asked([](auto& f) { f.approved = true; }) == verdict::sign);
+  CHECK(asked([](auto& f) { f.username = "jane"; }) == verdict::nothing);
+  CHECK(asked([](auto& f) { f.asked.organizations = {"system:nodes"}; }) == verdict::nothing);
+  CHECK(asked([](auto& f) { f.asked.alternative_names = true; }) == verdict::nothing);
+  CHECK(asked([](auto& f) { f.usages.push_back("server auth"); }) == verdict::nothing);
+  CHECK(permission_of(verdict::approve_same) == "selfclient");
+}
+
 TEST_CASE("a bootstrap token is for names that no Node has yet") {
   auto facts = of_a_node();
   CHECK(node_asked_for(facts) == "a");
