@@ -100,7 +100,7 @@ void component_process::parts::start_actors() {
   children.push_back(rotation_child());
   for (auto& one : control_loops(config, around)) children.push_back(std::move(one));
   if (config.runs("kube_proxy"))
-    if (auto proxy = proxy_child(config, host_address(), servers.at("kube_proxy"), measured))
+    if (auto proxy = proxy_child(config, false, host_address(), servers.at("kube_proxy"), measured))
       children.push_back(std::move(*proxy));
   start_root(std::move(children));
 }

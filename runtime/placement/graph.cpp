@@ -77,7 +77,8 @@ made_graph make_graph(caf::actor_system& system, const configuration& config, su
   children.back().level = urgency::serving;
   children.push_back(std::move(made.spec));
   std::optional<child_spec> proxy;
-  if (around.measured) proxy = proxy_child(config, around.host->address(), out.server, *around.measured);
+  if (around.measured)
+    proxy = proxy_child(config, around.host->hollow(), around.host->address(), out.server, *around.measured);
   auto loops = loops_of(config, around, out.server);
   // Service proxies on other machines are those machines' own matter.
   loops.nodes_answer = proxy.has_value() || joins_machines(config);

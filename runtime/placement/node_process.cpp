@@ -75,7 +75,7 @@ void node_process::parts::start_actors() {
   auto network = pod_network_child(config, *host_machine, servers.front(), nodes);
   children.push_back(supervisor_child("nodes", std::move(nodes.children)));
   children.push_back(std::move(network));
-  if (auto proxy = proxy_child(config, host_machine->address(), servers.front(), measured))
+  if (auto proxy = proxy_child(config, host_machine->hollow(), host_machine->address(), servers.front(), measured))
     children.push_back(std::move(*proxy));
   start_root(std::move(children));
 }

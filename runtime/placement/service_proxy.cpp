@@ -7,11 +7,11 @@
 
 namespace troupe::runtime {
 
-std::optional<child_spec> proxy_child(const configuration& config, const std::string& address,
+std::optional<child_spec> proxy_child(const configuration& config, bool hollow, const std::string& address,
                                       const stable_ref<api::api_server_actor>& server, metrics::registry& measured) {
   const auto& wanted = config.kube_proxy.enabled;
   if (!config.runs("kube_proxy")) return std::nullopt;
-  if (wanted == "false" || (wanted == "auto" && address.empty())) return std::nullopt;
+  if (wanted == "false" || (wanted == "auto" && hollow)) return std::nullopt;
   if (auto why = kube_proxy::why_no_tables(); !why.empty()) {
     spdlog::warn("kube_proxy.off why={}", log_value(why));
     return std::nullopt;

@@ -13,8 +13,8 @@
 namespace troupe::runtime {
 
 /// "kube_proxy", or nothing where the configuration wants none or this process may not have one; the log says why.
-/// `address`: this machine's; empty: its pods have no network.
-std::optional<child_spec> proxy_child(const configuration& config, const std::string& address,
+/// `hollow`: the pods of this machine have no network. `address`: the machine's; empty where it has none.
+std::optional<child_spec> proxy_child(const configuration& config, bool hollow, const std::string& address,
                                       const stable_ref<api::api_server_actor>& server, metrics::registry& measured);
 
 }  // namespace troupe::runtime

@@ -22,8 +22,9 @@ def tour(tmp_path_factory, images):  # noqa: F811
     wire, maker = Wire(3), Maker(tmp_path_factory.mktemp("tour"))
     try:
         home, left, right = wire.machines
+        # Longer than a containerd that was killed takes to be back on a busy machine: a node without one is not ready.
         plane = maker.plane(address=home.address, sandbox=home, extra=[
-            "--set", "controllers.eviction_seconds=2", "--set", "cloud.load_balancer_pool=10.99.0.192/28"])
+            "--set", "controllers.eviction_seconds=4", "--set", "cloud.load_balancer_pool=10.99.0.192/28"])
         plane.left = maker.node(plane, "left", runtime="cri", sandbox=left)
         plane.right = maker.node(plane, "right", runtime="cri", sandbox=right)
         for node in (plane.left, plane.right):
