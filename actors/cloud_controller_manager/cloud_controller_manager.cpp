@@ -11,7 +11,8 @@ namespace {
 /// `account`: the client name that upstream's cloud controller manager gives the controller
 /// (k8s.io/cloud-provider/app).
 template <class Make>
-runtime::child_spec controller_child(const manager_options& options, std::string name, std::string account, Make make) {
+runtime::child_spec controller_child(const manager_options& options, std::string name, std::string account,
+                                     const Make& make) {
   runtime::controller_options how;
   how.account = std::move(account);
   return runtime::child<runtime::controller_actor>(std::move(name),
