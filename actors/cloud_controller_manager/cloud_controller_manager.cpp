@@ -10,7 +10,7 @@ namespace {
 
 /// They watch and write as the manager, as upstream's do unless told otherwise (--use-service-account-credentials).
 template <class Make>
-runtime::child_spec controller_child(const manager_options& options, std::string name, Make make) {
+runtime::child_spec controller_child(const manager_options& options, std::string name, const Make& make) {
   runtime::controller_options how;
   how.manager = "cloud-controller-manager";
   return runtime::child<runtime::controller_actor>(std::move(name),

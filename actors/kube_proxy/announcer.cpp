@@ -106,7 +106,8 @@ class lo_announcer final : public announcer {
   /// Where it cannot be done, neighbours learn when they ask anew.
   void tell_neighbours(address ip) const {
     auto from = interface_of(machine_);
-    auto sender = from ? ::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+    if (!from) return;
+    auto sender = ::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (sender < 0) return;
     arp_announcement text;
     std::memcpy(text.sender, from->sll_addr, ETH_ALEN);

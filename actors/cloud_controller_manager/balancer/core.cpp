@@ -158,6 +158,7 @@ std::vector<effect> balancer_core::observe_node(const controller::object_changed
 
 std::vector<effect> balancer_core::wake_waiting() {
   std::vector<effect> out;
+  out.reserve(waiting_.size());
   for (const auto& key : waiting_) out.emplace_back(controller::enqueue{key, 0});
   waiting_.clear();
   return out;
@@ -213,7 +214,7 @@ result<balancer_core::balance> balancer_core::wanted(const turn& now) {
     return bad_request("no service proxy runs on the nodes (kube_proxy.enabled), so they would not answer");
   balance out;
   if (pool_) {
-    auto address = address_for(now);
+    auto address = address_for(now, *pool_);
     if (!address) return address.error();
     held_[now.key] = *address;
     out.addresses.insert(ipv4_text(*address));
@@ -228,7 +229,7 @@ result<balancer_core::balance> balancer_core::wanted(const turn& now) {
 
 /// One of the pool that nobody else has. Of two that show the same one, as a client may have written it, the older
 /// Service has it.
-result<ipv4_address> balancer_core::address_for(const turn& now) {
+result<ipv4_address> balancer_core::address_for(const turn& now, const ipv4_pool& pool) {
   std::set<ipv4_address> used;
   for (const auto& [key, address] : held_) {
     if (key == now.key) continue;
@@ -239,16 +240,16 @@ result<ipv4_address> balancer_core::address_for(const turn& now) {
   }
   if (auto asked = now.service.spec().load_balancer_ip(); !asked.empty()) {
     auto ip = ipv4_in(asked);
-    if (!ip || !pool_->contains(*ip))
+    if (!ip || !pool.contains(*ip))
       return bad_request(fmt::format("requested address {} is not in the pool {}", asked, pool_text_));
     if (used.count(*ip) > 0) return bad_request(fmt::format("requested address {} is used by another Service", asked));
     return *ip;
   }
   if (auto mine = held_.find(now.key); mine != held_.end() && used.count(mine->second) == 0) return mine->second;
-  auto free = pool_->first;
+  auto free = pool.first;
   for (auto taken : used)
     if (taken == free) ++free;
-  if (!pool_->contains(free)) return bad_request(fmt::format("no address of the pool {} is free", pool_text_));
+  if (!pool.contains(free)) return bad_request(fmt::format("no address of the pool {} is free", pool_text_));
   return free;
 }
 

@@ -55,7 +55,7 @@ class balancer_core final : public controller::core {
   std::vector<controller::effect> release(const turn& now) const;
   std::vector<controller::effect> ensure(const turn& now);
   result<balance> wanted(const turn& now);
-  result<ipv4_address> address_for(const turn& now);
+  result<ipv4_address> address_for(const turn& now, const ipv4_pool& pool);
   std::string announcer_for(const turn& now) const;
   std::string port_trouble(const turn& now) const;
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/controller_manager/common/owner.hpp"
 #include "actors/controller_manager/common/requests.hpp"
 #include "messages/ipv4.hpp"
 #include "messages/views/core_v1.hpp"
