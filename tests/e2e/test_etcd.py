@@ -162,7 +162,8 @@ def test_paging_at_a_revision_and_compaction(etcd, troupe):
         assert status == 200, page
         names += [i["metadata"]["name"] for i in page["items"]]
     # All pages are of the first one's revision.
-    assert "p-25" in names and len(names) == 31 and names == sorted(names)
+    ours = [name for name in names if name.startswith("p-")]
+    assert "p-25" in ours and len(ours) == 30 and names == sorted(names)
     # By the tool, and by whoever compacts etcd: both end in 410.
     _, first = client.ask("GET", f"{MAPS}?limit=10")
     client.ask("DELETE", f"{MAPS}/p-26")

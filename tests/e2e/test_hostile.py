@@ -113,7 +113,8 @@ def test_certificates_that_are_not_good_enough(plane, tmp_path):
     pki, node = plane.data / "pki", "/O=system:nodes/CN=system:node:evil"
     cases = [("wrong_authority", certificate(tmp_path, "own", node, 1), "unknown_authority"),
              ("expired", certificate(tmp_path, "old", node, -1, pki), "certificate_expired"),
-             ("wrong_role", certificate(tmp_path, "role", "/CN=system:kube-scheduler", 1, pki), "wrong_role"),
+             ("wrong_role", certificate(tmp_path, "role", "/CN=jane", 1, pki), "wrong_role"),
+             ("scheduler", certificate(tmp_path, "scheduler", "/CN=system:kube-scheduler", 1, pki), "not_wanted"),
              ("administrator", certificate(tmp_path, "admin", "/O=system:masters/CN=me", 1, pki), "wrong_role")]
     for name, (shown, key), reason in cases:
         before = refusals(plane).get(reason, 0)

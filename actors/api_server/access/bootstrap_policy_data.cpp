@@ -173,6 +173,7 @@ clusterrole troupe:cloud-controller-manager
   patch core nodes/status
   READ core services
   patch core services/status
+  list,watch discovery.k8s.io endpointslices
 clusterrole system:kube-scheduler
   EVENTS
   create coordination.k8s.io leases
