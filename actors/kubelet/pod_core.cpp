@@ -103,6 +103,7 @@ void pod_turn::on(const status_written& e) {
   s.write_under_way = false;
   if (e.code >= 200 && e.code < 300) {
     s.written_status = s.last_status;
+    s.written_revision = std::max(s.written_revision, e.revision);
     return;
   }
   if (e.code == 404 || e.code == 409) {  // gone, or another pod by that name: the watch will tell
@@ -282,6 +283,19 @@ void pod_turn::finish_end() {
   emit(delete_pod{});
 }
 
+/// Whether somebody has written another verdict over ours since it was acknowledged: the node lifecycle controller does
+/// when the node falls silent, and leaves it so when the node is heard of again. (Kubernetes' kubelet compares, too:
+/// needsReconcile in pkg/kubelet/status/status_manager.go.)
+bool pod_turn::overwritten() {
+  if (s.object->revision <= s.written_revision) return false;
+  s.written_revision = s.object->revision;
+  for (const char* type : {"Ready", "ContainersReady", "Initialized"}) {
+    auto shown = condition_status(*s.object, type);
+    if (!shown.empty() && shown != s.conditions[type].first) return true;
+  }
+  return false;
+}
+
 void pod_turn::report() {
   if (s.frozen || s.vanished || !s.planned) return;
   if (s.write_under_way || !due(s.write_retry_ms)) return;
@@ -289,7 +303,7 @@ void pod_turn::report() {
       !due(s.first_seen_steady_ms + first_status_hold_ms))
     return;
   auto status = status_json(s, now.wall_ms);
-  if (status == s.last_status) return;
+  if (status == s.last_status && !overwritten()) return;
   s.last_status = status;
   s.write_under_way = true;
   emit(write_status{std::move(status)});

@@ -92,4 +92,8 @@ pod_plan read_plan(const document& pod);
 /// Whether a new version of the object can differ in anything but its status and metadata's small print.
 bool worth_reading(const object& before, const object& now);
 
+/// "True", "False", "Unknown" of the pod's condition of that type; empty when it has none. Reads the text, not the
+/// document.
+std::string_view condition_status(const object& pod, std::string_view type);
+
 }  // namespace troupe::kubelet

@@ -51,6 +51,7 @@ struct pod_turn {
   void bring_up();
   bool bring_up_sandbox();
   void wind_down();
+  bool overwritten();
   bool stop_all();
   bool end_sandbox();
   void finish_end();

@@ -49,6 +49,25 @@ TEST_CASE("the echo of its own status changes nothing") {
   CHECK(n.statuses.size() == 1);
 }
 
+TEST_CASE("a verdict that somebody else wrote over its own is written again, once") {
+  kubelet_node n;
+  n.observe(pod_json(one));
+  auto status = [](const char* ready) {
+    return R"("phase":"Running","conditions":[{"type":"PodScheduled","status":"True"},{"type":"Ready","status":")" +
+           std::string(ready) + R"(","reason":"NodeNotReady"}])";
+  };
+  REQUIRE(n.statuses.size() == 1);
+  n.observe(pod_json(one, "", status("False")));
+  CHECK(n.statuses.size() == 2);
+  CHECK(n.condition("Ready") == "True");
+  n.observe(pod_json(one, "", status("True")));
+  CHECK(n.statuses.size() == 2);
+  // What was written before its own write was acknowledged, and arrives after it, is old.
+  n.send(status_written{n.now, 200, 1'000'000});
+  n.observe(pod_json(one, "", status("False")));
+  CHECK(n.statuses.size() == 2);
+}
+
 TEST_CASE("graceful deletion: stop signal with the grace period, sandbox, last status, deletion of the object") {
   kubelet_node n;
   n.observe(pod_json(one));
