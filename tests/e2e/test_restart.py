@@ -61,7 +61,7 @@ def crash(cluster, path):
 
 CONTROLLERS = ["deployment", "replicaset", "endpointslice", "endpoints", "namespace", "service_account", "root_ca",
                "node_lifecycle", "garbage_collector", "disruption", "pvc_protection", "pv_protection"]
-PARTS = ["root/node_relay", "root/store", "root/scheduler", *(f"root/controller_manager/{name}" for name in CONTROLLERS), "root/controller_manager",
+PARTS = ["root/node_relay", "root/certificates", "root/store", "root/scheduler", *(f"root/controller_manager/{name}" for name in CONTROLLERS), "root/controller_manager",
          "root/cloud_controller_manager/node", "root/cloud_controller_manager/balancer",
          "root/api_server/front", "root/api_server/worker-0", "root/api_server/worker-1", "root/api_server/component-worker-0",
          "root/api_server/component-worker-1", "root/api_server/report-worker-0", "root/api_server/cacher-pods",
