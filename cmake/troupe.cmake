@@ -21,6 +21,12 @@ target_precompile_headers(troupe_test_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/test
 add_library(troupe_test_main OBJECT ${CMAKE_SOURCE_DIR}/tests/main.cpp)
 target_link_libraries(troupe_test_main PRIVATE troupe_test_options)
 
+# troupe_optimize_less(TARGET): for what starts things, waits for programs and other machines, or runs seldom: there the time
+# that optimizing takes is better spent elsewhere.
+function(troupe_optimize_less target)
+  target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O1>)
+endfunction()
+
 # troupe_library(NAME [DEPENDS lib...]): all .cpp files of the current folder and below become troupe_NAME, except those of
 # folders that have a CMakeLists.txt, and so a library, of their own.
 function(troupe_library name)
