@@ -31,8 +31,8 @@ void block_broken_pipe() {
 
 }  // namespace
 
-link_loop::link_loop(caf::actor_config& settings, std::string name, const limits& bounds)
-    : loop_actor(settings, std::move(name)), bounds_(bounds) {
+link_loop::link_loop(caf::actor_config& settings, const std::string& name, const limits& bounds)
+    : loop_actor(settings, name), bounds_(bounds) {
   set_exit_handler([this](caf::exit_msg& order) {
     say_goodbye();
     quit(std::move(order.reason));

@@ -17,7 +17,7 @@ namespace troupe::link {
 /// An actor inside an epoll thread that owns channels. A channel's actor that ends takes its channel with it.
 class link_loop : public runtime::loop_actor<loop_handle> {
  public:
-  link_loop(caf::actor_config& settings, std::string name, const limits& bounds);
+  link_loop(caf::actor_config& settings, const std::string& name, const limits& bounds);
   ~link_loop() override;
   behavior_type make_behavior() override;
   void run() override;
