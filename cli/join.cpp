@@ -18,9 +18,9 @@ namespace troupe::cli {
 namespace {
 
 constexpr const char* signing_requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-constexpr std::chrono::seconds answer_patience{15};       // from the connect to the whole answer
-constexpr std::size_t authority_bytes = 256 * 1024;       // a ConfigMap with one certificate is some 3 KiB
-constexpr int sign_tries = 120, sign_pause_us = 500'000;  // a minute
+constexpr std::chrono::seconds answer_patience{15};  // from the connect to the whole answer
+constexpr std::size_t authority_bytes = 256 * 1024;  // a ConfigMap with one certificate is some 3 KiB
+constexpr int sign_pause_us = 500'000;
 
 std::string node_text(const node* found) { return found ? std::string(found->string()) : std::string(); }
 
@@ -57,11 +57,11 @@ result<std::string> fetch_authority(const join_settings& how, connection_setting
 }
 
 /// Posts the request and waits for its certificate.
-result<std::string> get_signed(http_client& client, const std::string& name, const std::string& pem) {
+result<std::string> get_signed(http_client& client, const std::string& name, const std::string& pem, int patience_s) {
   auto made = ask_api(client, "POST", signing_requests, pki::node_request_json(name, pem));
   if (!made) return made.error();
   auto target = std::string(signing_requests) + "/" + node_text(made->root().find("metadata", "name"));
-  for (int i = 0; i < sign_tries; ++i) {
+  for (int i = 0; i < patience_s * 1'000'000 / sign_pause_us; ++i) {
     auto now = ask_api(client, "GET", target);
     if (!now) return now.error();
     auto granted = pki::granted_certificate(now->root());
@@ -81,13 +81,13 @@ bool is_good(const pki::node_files& files) {
 }
 
 status join_one(http_client& client, const std::string& name, const pki::node_files& files,
-                const std::string& authority) {
+                const std::string& authority, int patience_s) {
   pki::subject who;
   who.common_name = "system:node:" + name;
   who.organizations = {"system:nodes"};
   auto made = pki::make_request(who);
   if (!made) return made.error();
-  auto certificate = get_signed(client, name, made->request);
+  auto certificate = get_signed(client, name, made->request, patience_s);
   if (!certificate) return certificate.error();
   if (!pki::key_matches({*certificate, made->private_key})) return internal_error("the certificate is of another key");
   if (auto bad = pki::write_file(files.authority, authority, 0644); !bad.ok()) return bad;
@@ -124,7 +124,7 @@ status join_cluster(const join_settings& how, const runtime::configuration& conf
       reach.authority_pem = *authority;
     }
     http_client client(reach);
-    if (auto bad = join_one(client, name, files, reach.authority_pem); !bad.ok()) return bad;
+    if (auto bad = join_one(client, name, files, reach.authority_pem, how.patience_s); !bad.ok()) return bad;
     std::cout << "joined as " << name << "\n" << std::flush;
   }
   return {};

@@ -191,6 +191,8 @@ void add_node(CLI::App& app, int& exit_code) {
                    "as `troupe token create` printed it; or in the variable TROUPE_TOKEN");
   node->add_option("--token-file", given->token_file, "file with the token, instead of --token");
   node->add_option("--ca-hash", given->join.authority_hash, "sha256:HEX of the authority's public key");
+  node->add_option("--join-timeout", given->join.patience_s, "seconds to wait for the approval of the request (60)")
+      ->check(CLI::Range(1, 3600));
   add_nodes_flags(*node, given);
 }
 

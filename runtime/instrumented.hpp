@@ -5,7 +5,6 @@
 #include <chrono>
 #include <exception>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include <caf/actor_clock.hpp>
@@ -89,20 +88,17 @@ class instrumented : public Base, public actor_context {
     return caf::make_error(caf::sec::runtime_error, why);
   }
 
-  /// Asks the simulator; true when the message is gone or comes later. Single-threaded there.
+  /// Asks the hooks; true when the message is gone or comes later.
   bool disturbed(caf::mailbox_element_ptr& message) {
-    if (late_.erase(message.get()) > 0 || !message->sender || message->sender == this->ctrl()) return false;
-    auto fate = config_.hooks->sent(*this, *message);
-    if (fate.drop) return true;
-    if (fate.delay_us == 0) return false;
-    late_.insert(message.get());
+    if (!message->sender || message->sender == this->ctrl()) return false;
     auto& clock = this->system().clock();
-    clock.schedule_message(clock.now() + std::chrono::microseconds(fate.delay_us), caf::strong_actor_ptr{this->ctrl()},
-                           std::move(message));
+    auto now = clock.now();
+    auto fate = config_.hooks->sent(*this, *message, now.time_since_epoch());
+    if (fate.drop) return true;
+    if (fate.delay.count() == 0) return false;
+    clock.schedule_message(now + fate.delay, caf::strong_actor_ptr{this->ctrl()}, std::move(message));
     return true;
   }
-
-  std::unordered_set<const caf::mailbox_element*> late_;
 };
 
 }  // namespace troupe::runtime

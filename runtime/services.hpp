@@ -2,6 +2,7 @@
 // replace them all. Components reach it through runtime/component.hpp.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -80,17 +81,18 @@ class simulated_services final : public services {
   std::string last_error_;
 };
 
-/// What watches and disturbs messages between components: the simulator. Absent in production.
+/// What watches and disturbs messages between components: the simulator, or a test of real processes. Absent in
+/// production.
 class message_hooks {
  public:
   virtual ~message_hooks() = default;
   struct fate {
     bool drop = false;
-    std::uint64_t delay_us = 0;
+    std::chrono::nanoseconds delay{0};
   };
-  /// A message of another actor reaches `to`; runs in the sender's context. A component's own timers are never asked
-  /// for.
-  virtual fate sent(actor_context& to, caf::mailbox_element& message) = 0;
+  /// A message of another actor reaches `to`; runs in the sender's context. `now` is of CAF's clock, which a delay is
+  /// added to. A message that was delayed comes by a second time. A component's own timers are never asked for.
+  virtual fate sent(actor_context& to, caf::mailbox_element& message, std::chrono::nanoseconds now) = 0;
   /// `by` is about to handle the message.
   virtual void received(actor_context& by, caf::mailbox_element& message) = 0;
 };

@@ -18,16 +18,7 @@ std::size_t pod_turn::find(const std::string& name) const {
 
 // -- events
 
-/// Somebody else has written the pod's status, as the node lifecycle controller does when it has not heard of the node
-/// for long: ours is written again (k8s.io/kubernetes/pkg/kubelet/status, needsReconcile).
-void pod_turn::notice_rewritten(const object& now_shown) {
-  if (s.write_under_way || s.written_status.empty()) return;
-  auto shown = ready_shown(now_shown);
-  if (!shown.empty() && shown != s.conditions["Ready"].first) s.last_status.clear();
-}
-
 void pod_turn::on(const pod_observed& e) {
-  notice_rewritten(*e.pod);
   if (s.planned && !worth_reading(*s.object, *e.pod)) {
     s.object = e.pod;
     return;
@@ -112,6 +103,7 @@ void pod_turn::on(const status_written& e) {
   s.write_under_way = false;
   if (e.code >= 200 && e.code < 300) {
     s.written_status = s.last_status;
+    s.written_revision = std::max(s.written_revision, e.revision);
     return;
   }
   if (e.code == 404 || e.code == 409) {  // gone, or another pod by that name: the watch will tell
@@ -291,6 +283,19 @@ void pod_turn::finish_end() {
   emit(delete_pod{});
 }
 
+/// Whether somebody has written another verdict over ours since it was acknowledged: the node lifecycle controller does
+/// when the node falls silent, and leaves it so when the node is heard of again. (Kubernetes' kubelet compares, too:
+/// needsReconcile in pkg/kubelet/status/status_manager.go.)
+bool pod_turn::overwritten() {
+  if (s.object->revision <= s.written_revision) return false;
+  s.written_revision = s.object->revision;
+  for (const char* type : {"Ready", "ContainersReady", "Initialized"}) {
+    auto shown = condition_status(*s.object, type);
+    if (!shown.empty() && shown != s.conditions[type].first) return true;
+  }
+  return false;
+}
+
 void pod_turn::report() {
   if (s.frozen || s.vanished || !s.planned) return;
   if (s.write_under_way || !due(s.write_retry_ms)) return;
@@ -298,7 +303,7 @@ void pod_turn::report() {
       !due(s.first_seen_steady_ms + first_status_hold_ms))
     return;
   auto status = status_json(s, now.wall_ms);
-  if (status == s.last_status) return;
+  if (status == s.last_status && !overwritten()) return;
   s.last_status = status;
   s.write_under_way = true;
   emit(write_status{std::move(status)});

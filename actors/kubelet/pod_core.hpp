@@ -140,7 +140,8 @@ struct probe_done {
 struct status_written {
   moment at;
   std::uint16_t code = 0;
-  MSGPACK_DEFINE(at, code)
+  std::uint64_t revision = 0;  // of the pod that was written
+  MSGPACK_DEFINE(at, code, revision)
 };
 /// Answer to delete_pod.
 struct deletion_answered {
@@ -360,7 +361,8 @@ struct pod_state {
   std::map<std::string, std::pair<std::string, std::string>> conditions;  // type: status, transition time
   std::string last_status;                                                // as last written or being written
   bool write_under_way = false;
-  std::string written_status;  // as acknowledged
+  std::string written_status;          // as acknowledged
+  std::uint64_t written_revision = 0;  // of the pod when it was
   std::int64_t write_retry_ms = 0;
   std::int64_t wake_ms = 0;
 };

@@ -158,12 +158,15 @@ bool worth_reading(const object& before, const object& now) {
   return text_after(b, "\"generation\":").empty();
 }
 
-std::string_view ready_shown(const object& pod) {
+std::string_view condition_status(const object& pod, std::string_view type) {
+  // A text of the pod's cannot look like this: its quotation marks are escaped.
   auto json = pod.json.view();
-  auto at = find_text(json, R"({"type":"Ready",)");
-  if (at == json.npos) return {};
-  auto value = text_after(json.substr(at), "\"status\":");
-  return value.size() > 2 ? value.substr(1, value.size() - 2) : std::string_view();
+  auto begin = json.find(R"("status":{)");
+  if (begin != json.npos) begin = json.find("\"type\":\"" + std::string(type) + "\"", begin);
+  if (begin == json.npos) return {};
+  auto condition = json.substr(begin, json.find('}', begin) - begin);
+  auto quoted = text_after(condition, "\"status\":");
+  return quoted.size() > 2 ? quoted.substr(1, quoted.size() - 2) : std::string_view();
 }
 
 }  // namespace troupe::kubelet

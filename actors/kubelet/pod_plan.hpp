@@ -91,7 +91,9 @@ pod_plan read_plan(const document& pod);
 
 /// Whether a new version of the object can differ in anything but its status and metadata's small print.
 bool worth_reading(const object& before, const object& now);
-/// Status of the condition Ready as the object shows it; empty without one. Its bytes are canonical.
-std::string_view ready_shown(const object& pod);
+
+/// "True", "False", "Unknown" of the pod's condition of that type; empty when it has none. Reads the text, not the
+/// document.
+std::string_view condition_status(const object& pod, std::string_view type);
 
 }  // namespace troupe::kubelet

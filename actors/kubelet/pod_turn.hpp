@@ -36,7 +36,6 @@ struct pod_turn {
 
   // pod_core.cpp
   void on(const pod_observed& e);
-  void notice_rewritten(const object& now_shown);
   void on(const pod_vanished& e);
   void on(const runtime_listed& e);
   void on(const runtime_changed& e);
@@ -52,6 +51,7 @@ struct pod_turn {
   void bring_up();
   bool bring_up_sandbox();
   void wind_down();
+  bool overwritten();
   bool stop_all();
   bool end_sandbox();
   void finish_end();

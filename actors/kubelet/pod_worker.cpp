@@ -5,6 +5,7 @@
 
 #include "actors/kubelet/environment.hpp"
 #include "actors/kubelet/operation_hop.hpp"
+#include "actors/kubelet/pod_readers.hpp"
 #include "actors/kubelet/termination_message.hpp"
 #include "actors/kubelet/volumes.hpp"
 #include "runtime/api_session.hpp"
@@ -47,8 +48,8 @@ class worker final : public component<worker_actor> {
             [this](const container::reply& m) { take(replies_, m.id, m); },
             [this](const container::happenings& m) { on_happenings(m); },
             [](const container::log_chunk&) {},
-            [this](const read_pod_log& m) { on_read_log(m); },
-            [this](const open_pod_stream& m) { on_open_stream(m); },
+            [this](const read_pod_log& m) { readers_.take(m, current_sender()); },
+            [this](const open_pod_stream& m) { readers_.take(m, current_sender()); },
             [this](const timer_due&) { feed(clock_due{now()}); }};
   }
 
@@ -68,6 +69,7 @@ class worker final : public component<worker_actor> {
     auto out = trace::traced_step(
         trace_, state_, what, [](pod_state& s, const pod_event& e) { return step(s, e); }, causes);
     for (auto& one : out) std::visit([this](auto& x) { perform(x); }, one);
+    readers_.look_again();
   }
 
   template <class Map, class Answer>
@@ -390,7 +392,7 @@ class worker final : public component<worker_actor> {
     call(runtime::patch(target("status"), std::move(body), "application/strategic-merge-patch+json"),
          [this](const api::response& answer) {
            if (!answer.error.ok()) log(log_level::warn, "kubelet.status_not_written", answer.error.message);
-           feed(status_written{now(), code_of(answer)});
+           feed(status_written{now(), code_of(answer), answer.revision});
          });
   }
 
@@ -423,65 +425,10 @@ class worker final : public component<worker_actor> {
     send_to(context_->kubelet, worker_done{uid_});
   }
 
-  // -- logs and streams
-
-  void refuse_log(const read_pod_log& m, container::fault code, std::string message) {
-    send_to(current_sender(), container::log_chunk{m.id, {}, true, {code, std::move(message)}});
-  }
-
-  void on_read_log(const read_pod_log& m) {
-    auto reader = current_sender();
-    if (!reader) return;
-    std::size_t i = 0;
-    while (i < state_.runs.size() && state_.plan.containers[i].name != m.container) ++i;
-    if (i == state_.runs.size())
-      return refuse_log(m, container::fault::invalid_argument,
-                        "container " + m.container + " is not valid for pod " + m.pod);
-    auto& r = state_.runs[i];
-    auto text = "container \"" + m.container + "\" in pod \"" + m.pod + "\"";
-    auto id = m.previous ? r.before.id : r.id;
-    if (m.previous && id.empty() && r.ended.happened && r.waiting_reason == "CrashLoopBackOff") id = r.ended.id;
-    if (m.previous && id.empty())
-      return refuse_log(m, container::fault::invalid_argument, "previous terminated " + text + " not found");
-    if (id.empty())
-      return refuse_log(
-          m, container::fault::invalid_argument,
-          text + " is waiting to start: " + (r.waiting_reason.empty() ? "ContainerCreating" : r.waiting_reason));
-    pass_to_runtime(reader,
-                    container::read_log{m.id, id, {}, m.follow, m.timestamps, m.tail_lines, m.limit_bytes, m.since_ns});
-  }
-
-  void on_open_stream(const open_pod_stream& m) {
-    auto reader = current_sender();
-    if (!reader) return;
-    auto refuse = [&](std::string message) {
-      send_to(reader, stream::opened{m.id, {container::fault::not_found, std::move(message)}});
-    };
-    container::open_stream order{m.id,          m.kind,        {},    m.command, m.stdin_open,
-                                 m.stdout_open, m.stderr_open, m.tty, m.port};
-    if (m.kind == container::stream_kind::port_forward) {
-      if (state_.sandbox_id.empty()) return refuse("sandbox of pod \"" + m.pod + "\" not found");
-      order.target = state_.sandbox_id;
-    } else {
-      std::size_t i = 0;
-      while (i < state_.runs.size() && state_.plan.containers[i].name != m.container) ++i;
-      if (i == state_.runs.size() || !state_.runs[i].running())
-        return refuse("container not found (\"" + m.container + "\")");
-      order.target = state_.runs[i].id;
-    }
-    pass_to_runtime(reader, std::move(order));
-  }
-
-  /// The asker is made the sender, so that the runtime answers it directly.
-  template <class Order>
-  void pass_to_runtime(const caf::strong_actor_ptr& asker, Order&& order) {
-    auto* driver = caf::actor_cast<caf::abstract_actor*>(context_->runtime.handle());
-    driver->eq_impl(caf::make_message_id(), asker, context(), std::forward<Order>(order));
-  }
-
   std::string uid_;
   std::shared_ptr<const worker_context> context_;
   pod_state state_;
+  pod_readers readers_{*this, state_, context_->runtime};
   container::sandbox_config sandbox_;
   std::map<std::string, std::string> volume_paths_;
   document decoded_;

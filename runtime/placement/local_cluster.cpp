@@ -40,6 +40,7 @@ struct local_cluster::parts : process_parts {
   std::shared_ptr<kubelet_directory> kubelets = std::make_shared<kubelet_directory>();
   stable_ref<stream::relay_actor> relay;
   stable_ref<store::store_actor> store_ref;
+  stable_ref<api::api_server_actor> server_ref;
   std::string host;
   pki::cluster_certificates certificates;
   store::options storage;
@@ -165,6 +166,7 @@ void local_cluster::parts::start_actors() {
   server.endpoint = endpoint;
   auto graph = make_graph(*system, config, std::move(around));
   store_ref = graph.store;
+  server_ref = graph.server;
   graph.children.insert(graph.children.begin(),
                         child<stream::relay_actor>(
                             "node_relay", [](caf::actor_system& in) { return in.spawn<node_relay>(); }, relay));
@@ -227,12 +229,21 @@ std::string local_cluster::server_url() const { return parts_->url(); }
 
 const std::string& local_cluster::kubeconfig_path() const { return parts_->config.kubeconfig; }
 
+void local_cluster::disturb(message_hooks* by) { parts_->hooks = by; }
+
+caf::actor_system& local_cluster::system() { return *parts_->system; }
+
+const stable_ref<api::api_server_actor>& local_cluster::server() const { return parts_->server_ref; }
+
+std::uint16_t local_cluster::link_port() const { return parts_->link_port->port(); }
+
 bool local_cluster::stop() {
   auto& p = *parts_;
   if (!p.system) return true;
   bool clean = p.stop_root();
   p.relay = {};
   p.store_ref = {};
+  p.server_ref = {};
   p.host_machine->clean_up();
   if (p.recorder) p.recorder->flush();
   spdlog::info("cluster.stopped clean={}", clean);

@@ -1,11 +1,15 @@
 // Local mode: the whole troupe in this process.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
+#include "messages/api_server.hpp"
 #include "messages/status.hpp"
 #include "runtime/config.hpp"
+#include "runtime/services.hpp"
+#include "runtime/stable_ref.hpp"
 
 namespace troupe::runtime {
 
@@ -29,6 +33,14 @@ class local_cluster {
   const std::string& kubeconfig_path() const;
   /// Stops every component in reverse order and waits; false when something had to be left behind.
   bool stop();
+
+  // For tests that are part of the process.
+  /// Messages between its components pass here; to be called before start().
+  void disturb(message_hooks* by);
+  caf::actor_system& system();
+  const stable_ref<api::api_server_actor>& server() const;
+  /// Where it listens for links; it must.
+  std::uint16_t link_port() const;
 
  private:
   struct parts;

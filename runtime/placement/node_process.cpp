@@ -128,6 +128,10 @@ std::vector<std::string> node_process::names() const {
   return out;
 }
 
+void node_process::disturb(message_hooks* by) { parts_->hooks = by; }
+
+caf::actor_system& node_process::system() { return *parts_->system; }
+
 bool node_process::stop() {
   auto& p = *parts_;
   if (!p.system) return true;

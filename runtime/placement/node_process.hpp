@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include <caf/fwd.hpp>
+
 #include "messages/status.hpp"
 #include "runtime/config.hpp"
 #include "runtime/node_certificate.hpp"
+#include "runtime/services.hpp"
 
 namespace troupe::runtime {
 
@@ -34,6 +37,11 @@ class node_process {
   std::vector<std::string> names() const;
   /// Stops every component in reverse order and waits; false when something had to be left behind.
   bool stop();
+
+  // For tests that are part of the process.
+  /// Messages between its components pass here; to be called before start().
+  void disturb(message_hooks* by);
+  caf::actor_system& system();
 
  private:
   struct parts;

@@ -42,6 +42,7 @@ status process_parts::open_trace(std::string about) {
 void process_parts::start_system() {
   settings = std::make_unique<system_config>(outside);
   settings->schedule_by_urgency();
+  settings->hooks = hooks;
   settings->recorder = recorder.get();
   settings->allow_crash = config.debug.allow_crash;
   system = std::make_unique<caf::actor_system>(*settings);

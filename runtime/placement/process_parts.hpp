@@ -21,6 +21,7 @@ struct process_parts {
   explicit process_parts(configuration given) : config(std::move(given)) {}
 
   configuration config;
+  message_hooks* hooks = nullptr;  // of a test
   real_services outside;
   std::unique_ptr<trace::recorder> recorder;
   std::unique_ptr<system_config> settings;

@@ -2,8 +2,6 @@
 #include "runtime/simulation/world.hpp"
 
 #include <algorithm>
-#include <typeindex>
-#include <unordered_map>
 
 #include <caf/binary_serializer.hpp>
 #include <caf/detail/test_actor_clock.hpp>
@@ -23,11 +21,6 @@ namespace troupe::runtime::simulation {
 namespace {
 
 constexpr std::uint64_t no_limit = ~std::uint64_t{0};
-
-std::string_view path_of(const caf::strong_actor_ptr& actor) {
-  const auto* known = context_of(actor);
-  return known ? std::string_view(known->path()) : "-";
-}
 
 }  // namespace
 
@@ -52,25 +45,8 @@ class world::observer final : public message_hooks {
  public:
   observer(world& owner, std::uint64_t seed) : owner_(owner), random_(seed ^ 0x9e3779b97f4a7c15ull) {}
 
-  fate sent(actor_context& to, caf::mailbox_element& message) override {
-    message_on_way way{path_of(message.sender), to.path(), {}, owner_.now_us()};
-    auto type = type_of(message);
-    way.type = type;
-    fate decided;
-    for (const auto& rule : rules) {
-      decided = rule(way, random_);
-      if (decided.drop || decided.delay_us > 0) break;
-    }
-    if (decided.drop) {
-      ++dropped;
-      return decided;
-    }
-    // Messages of one sender to one receiver never overtake each other.
-    auto& last_due = last_due_[{message.sender->id(), to.actor().id()}];
-    auto due = std::max(way.time_us + decided.delay_us, last_due);
-    decided.delay_us = due - way.time_us;
-    last_due = decided.delay_us > 0 ? due : 0;
-    return decided;
+  fate sent(actor_context& to, caf::mailbox_element& message, std::chrono::nanoseconds now) override {
+    return disturbed.sent(to, message, now, random_);
   }
 
   void received(actor_context& by, caf::mailbox_element& message) override {
@@ -86,32 +62,10 @@ class world::observer final : public message_hooks {
 
   std::uint64_t digest() const { return seen_.value(); }
 
-  std::vector<fault_rule> rules;
+  faults disturbed;
   std::uint64_t messages = 0;
-  std::uint64_t dropped = 0;
 
  private:
-  static std::string type_of(const caf::mailbox_element& message) {
-    const auto& content = message.content();
-    if (content.size() != 1) return "(several)";
-    auto type = content.type(0);
-    if (type.second == nullptr) return "caf";
-    const auto& names = config_names();
-    auto found = names.find(std::type_index(*type.second));
-    return found == names.end() ? type.second->name() : found->second;
-  }
-
-  static const std::unordered_map<std::type_index, std::string>& config_names() {
-    static const auto names = [] {
-      std::unordered_map<std::type_index, std::string> made;
-      caf::actor_system_config plain;
-      add_all_message_types(plain);
-      for (const auto& [index, name] : plain.type_names_by_rtti) made.emplace(index, name);
-      return made;
-    }();
-    return names;
-  }
-
   std::string content_of(caf::mailbox_element& message) {
     std::vector<char> bytes;
     caf::scoped_execution_unit unit{owner_.system_.get()};
@@ -123,7 +77,6 @@ class world::observer final : public message_hooks {
   world& owner_;
   std::mt19937_64 random_;
   running_hash seen_;
-  std::map<std::pair<caf::actor_id, caf::actor_id>, std::uint64_t> last_due_;
 };
 
 world::world(std::uint64_t seed, trace::recorder* recorder)
@@ -188,9 +141,9 @@ bool world::step(std::uint64_t until_us) {
   return true;
 }
 
-void world::add_fault(fault_rule rule) { observer_->rules.push_back(std::move(rule)); }
+void world::add_fault(fault_rule rule) { observer_->disturbed.add(std::move(rule)); }
 
-void world::clear_faults() { observer_->rules.clear(); }
+void world::clear_faults() { observer_->disturbed.clear(); }
 
 void world::partition(std::string one, std::string other) {
   add_fault([one = std::move(one), other = std::move(other)](const message_on_way& way, std::mt19937_64&) {
@@ -201,25 +154,13 @@ void world::partition(std::string one, std::string other) {
   });
 }
 
-void world::jitter(std::chrono::microseconds up_to) {
-  auto limit = static_cast<std::uint64_t>(up_to.count());
-  add_fault([limit](const message_on_way&, std::mt19937_64& random) {
-    message_hooks::fate decided;
-    decided.delay_us = random() % (limit + 1);
-    return decided;
-  });
-}
+void world::jitter(std::chrono::microseconds up_to) { add_fault(late_by_up_to(up_to)); }
 
-bool world::crash(const std::string& path) {
-  auto meant = config_->registry().find(path);
-  if (!meant) return false;
-  meant->enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, supervision::crash{path}), nullptr);
-  return true;
-}
+bool world::crash(const std::string& path) { return crash_component(*config_, path); }
 
 std::uint64_t world::digest() const { return observer_->digest(); }
 std::uint64_t world::messages() const { return observer_->messages; }
-std::uint64_t world::dropped() const { return observer_->dropped; }
+std::uint64_t world::dropped() const { return observer_->disturbed.dropped(); }
 
 /// A living actor with a periodic timer would keep the system's destructor busy for ever. Supervisors first, or they
 /// would start their children again.

@@ -12,17 +12,14 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <random>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 #include <caf/actor_system.hpp>
 
 #include "runtime/services.hpp"
+#include "runtime/simulation/faults.hpp"
 #include "runtime/system_config.hpp"
 
 namespace caf::scheduler {
@@ -30,17 +27,6 @@ class test_coordinator;
 }
 
 namespace troupe::runtime::simulation {
-
-/// One message on its way, as a fault rule sees it. Paths are those of components; "-" for senders that are none.
-struct message_on_way {
-  std::string_view from;
-  std::string_view to;
-  std::string_view type;  // "troupe::api::request"
-  std::uint64_t time_us;  // virtual
-};
-
-/// What happens to it. Delays keep the order of messages between the same two actors.
-using fault_rule = std::function<message_hooks::fate(const message_on_way&, std::mt19937_64& random)>;
 
 /// See the top of this file.
 class world {

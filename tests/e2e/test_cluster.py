@@ -123,6 +123,7 @@ def test_a_machine_joins_by_token(machines, tmp_path):
             if again == 0:  # the name is taken: a token is for new machines
                 theft = joined.copy()
                 theft[theft.index("--token"):theft.index("--token") + 2] = ["--token-file", str(tmp_path / "token")]
+                theft[2:2] = ["--join-timeout", "3"]
                 (tmp_path / "token").write_text(token + "\n")
                 done = subprocess.run([*theft, tmp_path / "thief"], capture_output=True, text=True, timeout=120)
                 assert done.returncode == 1 and "nobody approved the request" in done.stderr

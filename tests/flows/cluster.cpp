@@ -1,10 +1,8 @@
+// See cluster.hpp.
 #include "tests/flows/cluster.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <stdexcept>
-
-#include <spdlog/spdlog.h>
 
 #include "messages/document.hpp"
 #include "messages/type_ids.hpp"
@@ -20,14 +18,14 @@ using namespace runtime;
 /// Keeps the answers it gets.
 class probe final : public component<api::client_actor> {
  public:
-  using box = std::shared_ptr<std::map<std::uint64_t, api::response>>;
-  probe(caf::actor_config& settings, box into) : component(settings, "kubectl"), into_(std::move(into)) {}
+  probe(caf::actor_config& settings, std::shared_ptr<answer_box> into)
+      : component(settings, "kubectl"), into_(std::move(into)) {}
   behavior_type make_behavior() override {
-    return {[this](const api::response& answer) { (*into_)[answer.id] = answer; }, [](const api::watch_delivery&) {}};
+    return {[this](const api::response& answer) { into_->put(answer); }, [](const api::watch_delivery&) {}};
   }
 
  private:
-  box into_;
+  std::shared_ptr<answer_box> into_;
 };
 
 std::string text_at(const node& from, std::string_view key) {
@@ -56,31 +54,36 @@ void each_item(const api::response& answer, Take&& take) {
 
 }  // namespace
 
-cluster::cluster(options how)
-    : world(how.seed, how.recorder), answers(std::make_shared<std::map<std::uint64_t, api::response>>()) {
-  // What crashes on purpose is not worth a line; TROUPE_SIM_LOG=1 shows all.
-  spdlog::set_level(std::getenv("TROUPE_SIM_LOG") ? spdlog::level::debug : spdlog::level::err);
-  world.setup().allow_crash = true;
-  config_.nodes.count = static_cast<std::int64_t>(how.nodes);
-  config_.nodes.runtime = "hollow";
-  surroundings around;
-  around.storage = store::in_memory();
-  around.authority = "-----BEGIN CERTIFICATE-----\nof a simulation\n-----END CERTIFICATE-----\n";
-  auto host = machine::open(config_);
-  if (!host) throw std::runtime_error(host.error().message);
-  host_ = std::move(*host);
-  around.host = host_.get();
-  auto graph = make_graph(world.system(), config_, std::move(around));
-  shared = graph.shared;
-  server_ = graph.server;
-  root_ = spawn_supervisor(world.system(), "root", std::move(graph.children));
-  client_ = caf::actor_cast<caf::strong_actor_ptr>(world.system().spawn<probe>(answers));
-  user_ = component_user("kubernetes-admin", {"system:masters"});
-  if (!world.run_until([this] { return shared->ready(); }, 60s)) throw std::runtime_error("the API does not get ready");
-  if (!wait([&] { return nodes_ready(how.nodes); }, 60s)) throw std::runtime_error("the nodes do not get ready");
+void answer_box::put(const api::response& answer) {
+  std::lock_guard guard(mutex_);
+  answers_[answer.id] = answer;
+  come_.notify_all();
+}
+
+bool answer_box::has(std::uint64_t id) {
+  std::lock_guard guard(mutex_);
+  return answers_.count(id) > 0;
+}
+
+std::optional<api::response> answer_box::take(std::uint64_t id, std::chrono::seconds within) {
+  std::unique_lock guard(mutex_);
+  if (!come_.wait_for(guard, within, [&] { return answers_.count(id) > 0; })) return {};
+  return std::move(answers_.extract(id).mapped());
 }
 
 cluster::~cluster() = default;
+
+void cluster::begin(caf::actor_system& client_system, stable_ref<api::api_server_actor> server, std::size_t nodes) {
+  server_ = std::move(server);
+  client_ = caf::actor_cast<caf::strong_actor_ptr>(client_system.spawn<probe>(answers_));
+  user_ = component_user("kubernetes-admin", {"system:masters"});
+  if (!wait([&] { return nodes_ready(nodes); }, 60s)) throw std::runtime_error("the nodes do not get ready");
+}
+
+void cluster::end() {
+  client_ = nullptr;
+  server_ = {};
+}
 
 api::response cluster::call(api::method verb, std::string target, std::string body, std::string type) {
   api::request asked;
@@ -93,9 +96,9 @@ api::response cluster::call(api::method verb, std::string target, std::string bo
   asked.user = user_;
   auto* to = caf::actor_cast<caf::abstract_actor*>(server_.handle());
   to->enqueue(client_, caf::make_message_id(), caf::make_message(std::move(asked)), nullptr);
-  auto id = last_id_;
-  if (!world.run_until([&] { return answers->count(id) > 0; }, 120s)) throw std::runtime_error("no answer");
-  return answers->at(id);
+  auto answer = await(*answers_, last_id_, 120s);
+  if (!answer) throw std::runtime_error("no answer");
+  return std::move(*answer);
 }
 
 bool cluster::nodes_ready(std::size_t count) {
@@ -123,10 +126,10 @@ std::vector<pod_row> cluster::pods() {
 }
 
 bool cluster::wait(const std::function<bool()>& holds, std::chrono::seconds within) {
-  auto end = world.now_us() + static_cast<std::uint64_t>(within.count()) * 1'000'000;
+  auto end = now_us() + static_cast<std::uint64_t>(within.count()) * 1'000'000;
   while (!holds()) {
-    if (world.now_us() >= end) return false;
-    world.run_for(200ms);
+    if (now_us() >= end) return false;
+    pass(between_looks());
   }
   return true;
 }

@@ -1,21 +1,20 @@
-// The simulation placement for tests: the whole troupe (store in memory, api_server without gateway, controllers,
-// scheduler, hollow nodes) on virtual time with a seed, and a client that asks and waits.
+// A whole troupe for flows, wherever it is placed, and a client of its API that asks and waits.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "messages/api_server.hpp"
-#include "runtime/config.hpp"
-#include "runtime/placement/graph.hpp"
-#include "runtime/placement/machine.hpp"
-#include "runtime/simulation/world.hpp"
+#include "runtime/simulation/faults.hpp"
+#include "runtime/stable_ref.hpp"
 
 namespace troupe::flows {
 
@@ -28,19 +27,26 @@ struct pod_row {
   bool operator==(const pod_row&) const = default;
 };
 
-/// A simulated cluster. Everything it does is decided by the seed.
+/// Answers by the request's id. Thread-safe.
+class answer_box {
+ public:
+  void put(const api::response& answer);
+  bool has(std::uint64_t id);
+  /// Waits for it; nothing when it does not come in time.
+  std::optional<api::response> take(std::uint64_t id, std::chrono::seconds within);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable come_;
+  std::map<std::uint64_t, api::response> answers_;
+};
+
+/// See the top of this file. Its nodes are hollow-0, hollow-1, ...
 class cluster {
  public:
-  struct options {
-    std::uint64_t seed = 1;
-    std::size_t nodes = 2;
-    trace::recorder* recorder = nullptr;
-  };
-  /// Returns once the API is ready and the nodes are; throws when that does not come about.
-  explicit cluster(options how);
-  ~cluster();
+  virtual ~cluster();
 
-  // One request as an administrator; waits for its answer in virtual time.
+  // One request as an administrator; waits for its answer.
   api::response call(api::method verb, std::string target, std::string body = {}, std::string type = {});
   api::response get(std::string target) { return call(api::method::get, std::move(target)); }
   api::response post(std::string target, std::string body) {
@@ -57,16 +63,30 @@ class cluster {
   bool settles(std::size_t running, std::chrono::seconds within);
   bool wait(const std::function<bool()>& holds, std::chrono::seconds within);
 
-  runtime::simulation::world world;
-  std::shared_ptr<api::shared_state> shared;
-  std::shared_ptr<std::map<std::uint64_t, api::response>> answers;
+  // What befalls it.
+  virtual void pass(std::chrono::microseconds time) = 0;
+  /// Makes a component fail; false when there is none of that path.
+  virtual bool crash(const std::string& path) = 0;
+  /// Nothing passes between the node and the control plane any more.
+  virtual void cut_off(const std::string& node) = 0;
+  virtual void add_fault(runtime::simulation::fault_rule rule) = 0;
+  virtual void clear_faults() = 0;
+  virtual std::uint64_t dropped() = 0;
+
+ protected:
+  /// Gets the client ready; waits until the nodes are. Throws when that does not come about.
+  void begin(caf::actor_system& client_system, runtime::stable_ref<api::api_server_actor> server, std::size_t nodes);
+  /// Before the client's system ends.
+  void end();
+  virtual std::uint64_t now_us() = 0;
+  virtual std::chrono::microseconds between_looks() const = 0;
+  virtual std::optional<api::response> await(answer_box& answers, std::uint64_t id, std::chrono::seconds within) = 0;
 
  private:
   bool nodes_ready(std::size_t count);
-  runtime::configuration config_;
-  std::unique_ptr<runtime::machine> host_;
-  runtime::local_supervisor root_;
+
   runtime::stable_ref<api::api_server_actor> server_;
+  std::shared_ptr<answer_box> answers_ = std::make_shared<answer_box>();
   caf::strong_actor_ptr client_;
   api::user_ptr user_;
   std::uint64_t last_id_ = 0;

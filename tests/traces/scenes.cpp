@@ -44,7 +44,7 @@ void silent_node(cluster& troupe) {
   must(troupe.post(deployments_path, deployment_json(3, "nginx:1")).code == 201, "the Deployment is accepted");
   must(troupe.settles(3, 60s), "three pods run");
   auto silent = troupe.pods().front().node;
-  troupe.world.partition("root/nodes/" + silent, "root/api_server");
+  troupe.cut_off(silent);
   must(troupe.wait(
            [&] {
              std::size_t elsewhere = 0;
@@ -60,8 +60,8 @@ void crashes(cluster& troupe) {
   std::size_t count = 2;
   for (const char* path : {"root/scheduler", "root/controller_manager/deployment/deployment-controller",
                            "root/controller_manager/replicaset/replicaset-controller", "root/nodes/hollow-0/kubelet"}) {
-    troupe.world.run_for(300ms);
-    must(troupe.world.crash(path), path);
+    troupe.pass(300ms);
+    must(troupe.crash(path), path);
     ++count;
     auto scale = "{\"spec\":{\"replicas\":" + std::to_string(count) + "}}";
     must(troupe.merge(web, scale).code == 200, "scaled");
@@ -88,7 +88,7 @@ void record(const scene& what, const std::string& file) {
   auto recorder = trace::recorder::open(std::move(how));
   if (!recorder) throw std::runtime_error(recorder.error().message);
   {
-    cluster troupe({.seed = 20, .nodes = what.nodes, .recorder = recorder->get()});
+    simulated troupe({.seed = 20, .nodes = what.nodes, .recorder = recorder->get()});
     what.play(troupe);
   }
   recorder->reset();

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/flows/cluster.hpp"
+#include "tests/flows/simulated.hpp"
 
 namespace troupe::traces {
 

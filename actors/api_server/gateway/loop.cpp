@@ -154,8 +154,10 @@ void loop::turn(int timeout) {
   }
   if (messages) drain();
   if (now_us_ >= next_tick_us_) tick();
+  // The moment from which a client may have it: this thread may have to wait for its turn while the client reads.
+  auto writes_at = steady_now_us();
   flush_all();
-  if (!to_record_.empty()) record_written();
+  if (!to_record_.empty()) record_written(writes_at);
   bury();
 }
 

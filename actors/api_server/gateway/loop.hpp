@@ -77,7 +77,7 @@ class loop final : public runtime::loop_actor<gateway_actor>, private host, priv
   void on_relay_gone();
   void begin_trace(exchange& x, const api::request& call);
   void end_trace(exchange& x);
-  void record_written();
+  void record_written(std::uint64_t at);
   void fail_unanswered(exchange& x);
 
   options with_;

@@ -95,8 +95,7 @@ void loop::end_trace(exchange& x) {
   to_record_.push_back(std::move(made));
 }
 
-void loop::record_written() {
-  auto at = steady_now_us();
+void loop::record_written(std::uint64_t at) {
   for (auto& one : to_record_) {
     one.marks.emplace_back("written", at);
     recorder()->add(one);

@@ -35,7 +35,7 @@ std::string cacher_path(cluster& c) {
 void slow_cacher(cluster& c) {
   c.world.add_fault([path = cacher_path(c)](const runtime::simulation::message_on_way& m, std::mt19937_64&) {
     runtime::message_hooks::fate out;
-    if (m.to == path && m.type.find("store::") != std::string_view::npos) out.delay_us = 2'000'000;
+    if (m.to == path && m.type.find("store::") != std::string_view::npos) out.delay = std::chrono::seconds(2);
     return out;
   });
 }

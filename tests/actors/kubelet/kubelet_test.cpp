@@ -279,6 +279,36 @@ TEST_CASE("logs come straight from the runtime; what cannot be read is refused")
   CHECK(read("other", "c").error.message == "pods \"other\" not found");
 }
 
+TEST_CASE("who asks before the runtime has told what runs waits for it") {
+  setup t;
+  t.create_pod("web");
+  auto container_id = t.room->containers.begin()->first;
+  auto chunks = std::make_shared<std::vector<container::log_chunk>>();
+  auto reader = t.world.system().spawn<log_reader>(t.reference, chunks);
+  t.room->dead = true;
+  REQUIRE(t.world.crash("node/kubelet/pods/uid-web"));
+  t.world.run_for(1s);
+  caf::anon_send(reader, read_pod_log{7, "default", "web", "c", false, false, false, -1, 0, 0});
+  caf::anon_send(
+      reader,
+      open_pod_stream{9, container::stream_kind::exec, "default", "web", "c", {"sh"}, true, true, false, true, 80});
+  t.world.run_for(1s);
+  CHECK(chunks->empty());
+  t.room->dead = false;
+  t.world.run_for(3s);
+  REQUIRE(chunks->size() == 2);
+  CHECK(chunks->front().data.view() == "log of " + container_id);
+  CHECK(t.room->streams.back().target == container_id);
+  // But not for ever.
+  t.room->dead = true;
+  REQUIRE(t.world.crash("node/kubelet/pods/uid-web"));
+  t.world.run_for(1s);
+  caf::anon_send(reader, read_pod_log{8, "default", "web", "c", false, false, false, -1, 0, 0});
+  t.world.run_for(6s);
+  REQUIRE(chunks->size() == 3);
+  CHECK(chunks->back().error.message == "container \"c\" in pod \"web\" is waiting to start: ContainerCreating");
+}
+
 TEST_CASE("streams are opened by the runtime, at the right container or sandbox; others are refused") {
   setup t;
   t.create_pod("web");

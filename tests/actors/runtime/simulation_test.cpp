@@ -98,6 +98,32 @@ TEST_CASE("jitter never reorders what one actor sends another") {
   CHECK(std::is_sorted(book->numbers.begin(), book->numbers.end()));
 }
 
+TEST_CASE("what is sent when a late message is due stays behind it") {
+  using sender_actor = caf::typed_actor<caf::reacts_to<ping>>;
+  struct sender : component<sender_actor> {
+    sender(caf::actor_config& settings, worker_actor target)
+        : component(settings, "sender"), target_(std::move(target)) {}
+    behavior_type make_behavior() override {
+      start_timer(4ms, 1);  // first in line at its time
+      send(target_, ping{0});
+      return {[](const ping&) {}};
+    }
+    void on_timer(std::uint64_t) override { send(target_, ping{1}); }
+    worker_actor target_;
+  };
+  simulation::world world(5);
+  auto book = std::make_shared<diary>();
+  world.add_fault([seen = 0](const simulation::message_on_way& way, std::mt19937_64&) mutable {
+    message_hooks::fate decided;
+    if (way.from == "sender" && seen++ == 0) decided.delay = 4ms;
+    return decided;
+  });
+  auto target = world.system().spawn<worker>("w", book);
+  auto from = world.system().spawn<sender>(target);
+  world.run_for(1s);
+  CHECK(book->numbers == std::vector<int>{0, 1});
+}
+
 TEST_CASE("run_until stops at the condition, in virtual time") {
   simulation::world world(6);
   auto book = std::make_shared<diary>();

@@ -216,7 +216,7 @@ struct node {
   }
   void take(const write_status& e, events& todo) {
     statuses.push_back(e.status);
-    todo.push_back(status_written{now, status_code});
+    todo.push_back(status_written{now, status_code, 0});
   }
   void take(const delete_pod&, events& todo) {
     deleted = true;

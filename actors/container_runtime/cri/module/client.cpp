@@ -35,7 +35,8 @@ class grpc_client final : public client {
 
   /// A call whose answer `convert` makes of the response. Running out of time leaves open what happened.
   template <class Response, class Request, class Convert>
-  void call(const char* method, const Request& request, std::chrono::seconds limit, done on_done, Convert convert) {
+  void call(const char* method, const Request& request, std::chrono::seconds limit, done on_done, Convert convert,
+            bool makes = false) {
     connection_.call<Response>(
         method, request, limit,
         [on_done = std::move(on_done), convert = std::move(convert), method](failure error, const Response& response) {
@@ -43,7 +44,8 @@ class grpc_client final : public client {
           if (error.code == fault::deadline_exceeded)
             error = {fault::unavailable, std::string("no answer in time from the container runtime to ") + method};
           on_done(std::move(error), container::done{});
-        });
+        },
+        makes);
   }
   template <class Response, class Request>
   void call(const char* method, const Request& request, std::chrono::seconds limit, done on_done) {
@@ -90,7 +92,8 @@ class grpc_client final : public client {
         },
         [](auto& r) {
           return container::sandbox_made{r.pod_sandbox_id(), {}};
-        });
+        },
+        true);
   }
   void tell_addresses(const std::string& id, done on_done) {
     pb::PodSandboxStatusRequest out;
@@ -151,13 +154,15 @@ class grpc_client final : public client {
     write(what.sandbox, *out.mutable_sandbox_config());
     write(marks, *out.mutable_config()->mutable_labels());
     write(marks, *out.mutable_sandbox_config()->mutable_labels());
-    call<pb::CreateContainerResponse>(RUNTIME("CreateContainer"), out, patient, std::move(on_done),
-                                      [](auto& r) { return container::container_made{r.container_id()}; });
+    call<pb::CreateContainerResponse>(
+        RUNTIME("CreateContainer"), out, patient, std::move(on_done),
+        [](auto& r) { return container::container_made{r.container_id()}; }, true);
   }
   void start(container::start_container& what, const labels&, done on_done) {
     pb::StartContainerRequest out;
     out.set_container_id(what.id);
-    call<pb::StartContainerResponse>(RUNTIME("StartContainer"), out, patient, std::move(on_done));
+    call<pb::StartContainerResponse>(
+        RUNTIME("StartContainer"), out, patient, std::move(on_done), [](auto&) { return container::done{}; }, true);
   }
   void start(container::stop_container& what, const labels&, done on_done) {
     pb::StopContainerRequest out;

@@ -1,6 +1,8 @@
 // See connection.hpp.
 #include "actors/container_runtime/cri/module/connection.hpp"
 
+#include <algorithm>
+
 #include <pthread.h>
 #include <signal.h>
 
@@ -10,6 +12,8 @@ namespace {
 // Lists of a full node are large; reconnecting must follow a restarted runtime closely.
 constexpr int largest_message = 16 << 20;
 constexpr int reconnect_ms = 200;
+// A sandbox takes a second on a busy machine; a supervisor waits five for whoever closes the connection.
+constexpr std::chrono::seconds patience_at_close{4};
 
 std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
   grpc::ChannelArguments how;
@@ -69,13 +73,18 @@ connection::~connection() { close(); }
 
 void connection::close() {
   {
-    std::lock_guard guard(mutex_);
+    std::unique_lock guard(mutex_);
     if (closed_) return;
     closed_ = true;
+    ended_.wait_for(guard, patience_at_close, [this] { return !making(); });
     for (auto* one : open_) one->context.TryCancel();
     queue_.Shutdown();
   }
   thread_.join();
+}
+
+bool connection::making() const {
+  return std::any_of(open_.begin(), open_.end(), [](const pending_call* one) { return one->makes; });
 }
 
 void connection::run() {
@@ -86,6 +95,7 @@ void connection::run() {
     {
       std::lock_guard guard(mutex_);
       open_.erase(done.get());
+      ended_.notify_all();
     }
     done->finish();
   }

@@ -4,6 +4,7 @@
 #include "actors/container_runtime/cri/module/translate.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -19,6 +20,7 @@ namespace troupe::cri {
 struct pending_call {
   virtual ~pending_call() = default;
   virtual void finish() = 0;
+  bool makes = false;
   grpc::ClientContext context;
   grpc::Status status;
 };
@@ -33,13 +35,16 @@ class connection {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  /// Cancels every call and waits until each has said so.
+  /// Lets calls that make something end by themselves for a while, then cancels every call and waits until each has
+  /// said so. What is half made when its call is cancelled is in no list of the runtime's, and who stops the runtime
+  /// next leaves it behind: a network with its host ports, a process.
   void close();
 
   /// Starts a call; `then` comes from the queue's thread, or at once when the connection is closed. limit 0: none.
+  /// `makes`: it makes something (see close()).
   template <class Response, class Request>
   void call(const char* method, const Request& request, std::chrono::seconds limit,
-            std::function<void(container::failure, const Response&)> then) {
+            std::function<void(container::failure, const Response&)> then, bool makes = false) {
     std::unique_lock guard(mutex_);
     if (closed_) {
       guard.unlock();
@@ -48,6 +53,7 @@ class connection {
     }
     auto one = std::make_unique<unary<Response>>();
     one->then = std::move(then);
+    one->makes = makes;
     if (limit.count() > 0)
       one->context.set_deadline(
           gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(limit.count(), GPR_TIMESPAN)));
@@ -67,10 +73,12 @@ class connection {
     std::function<void(container::failure, const Response&)> then;
   };
   void run();
+  bool making() const;
 
   std::shared_ptr<grpc::Channel> channel_;
   grpc::CompletionQueue queue_;
   std::mutex mutex_;
+  std::condition_variable ended_;  // a call
   bool closed_ = false;
   std::set<pending_call*> open_;
   std::thread thread_;
