@@ -79,8 +79,10 @@ result<api::response> worker::answer_path(frame& f) {
 task<result<api::response>> worker::serve(frame& f) {
   auto& context = f.context;
   auto parsed = parse_target(f.incoming, context);
-  // Impersonation and the rights of everyone but system:masters rest on roles that must be there first.
-  bool waits = context.resource != schema::no_index && (!f.incoming.user || !is_master(*f.incoming.user));
+  // Impersonation and the rights of everyone but system:masters rest on roles that must be there first; what anybody
+  // may write rests on objects that must have been read, such as its namespace.
+  bool master = f.incoming.user && is_master(*f.incoming.user);
+  bool waits = context.resource != schema::no_index && !(master && options_.shared->slots->all_synced());
   if (waits && !started()) {
     auto waiting = startup();
     status outcome = co_await waiting;

@@ -289,8 +289,9 @@ TEST_CASE("who asks before the runtime has told what runs waits for it") {
   REQUIRE(t.world.crash("node/kubelet/pods/uid-web"));
   t.world.run_for(1s);
   caf::anon_send(reader, read_pod_log{7, "default", "web", "c", false, false, false, -1, 0, 0});
-  caf::anon_send(reader, open_pod_stream{9, container::stream_kind::exec, "default", "web", "c", {"sh"}, true, true,
-                                         false, true, 80});
+  caf::anon_send(
+      reader,
+      open_pod_stream{9, container::stream_kind::exec, "default", "web", "c", {"sh"}, true, true, false, true, 80});
   t.world.run_for(1s);
   CHECK(chunks->empty());
   t.room->dead = false;
