@@ -15,6 +15,13 @@ std::string eviction(const std::string& pod) {
 
 }  // namespace
 
+TEST_CASE("who writes while the api_server starts waits until it knows what there is, administrators too") {
+  cluster c(3, false, false);
+  auto made = c.post("/api/v1/namespaces/default/configmaps", R"({"metadata":{"name":"early"}})");
+  CHECK_MESSAGE(made.code == 201, body_of(made));
+  CHECK(c.shared->ready());
+}
+
 TEST_CASE("eviction deletes, unless a budget forbids it") {
   cluster c;
   make_account(c);
