@@ -147,7 +147,7 @@ void api_session::attribute(std::string component, std::uint64_t step) {
 void api_session::begin_trace(pending_call& call) {
   call.begun_us = owner_.steady_now_us();
   auto given = std::exchange(attributed_, {});
-  call.by = given.first.empty() ? owner_.path() : std::move(given.first);
+  call.by = given.first.empty() ? owner_.path() : given.first;
   call.step = given.second > 0 ? given.second : owner_.last_step();
 }
 

@@ -27,9 +27,9 @@ std::string why_ended(const caf::error& reason) {
   return caf::to_string(reason);
 }
 
-one_for_one::one_for_one(caf::actor_config& settings, std::string name, std::vector<child_spec> children,
+one_for_one::one_for_one(caf::actor_config& settings, const std::string& name, std::vector<child_spec> children,
                          supervisor_options options)
-    : component(settings, std::move(name)), options_(options), first_(std::move(children)) {
+    : component(settings, name), options_(options), first_(std::move(children)) {
   set_down_handler([this](caf::down_msg& down) { on_down(down); });
   set_exit_handler([this](caf::exit_msg& order) { begin_stop(std::move(order.reason)); });
 }

@@ -121,7 +121,7 @@ bool stop_supervisor(caf::actor_system& system, const local_supervisor& supervis
 /// See the top of this file.
 class one_for_one final : public component<local_supervisor> {
  public:
-  one_for_one(caf::actor_config& settings, std::string name, std::vector<child_spec> children,
+  one_for_one(caf::actor_config& settings, const std::string& name, std::vector<child_spec> children,
               supervisor_options options);
   behavior_type make_behavior() override;
   void on_exit() override;

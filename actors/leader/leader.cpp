@@ -70,9 +70,9 @@ struct left_behind {
 
 class elector final : public runtime::component<api::client_actor> {
  public:
-  elector(caf::actor_config& config, std::string name, options how, std::vector<runtime::child_spec> children,
+  elector(caf::actor_config& config, const std::string& name, options how, std::vector<runtime::child_spec> children,
           std::shared_ptr<left_behind> before)
-      : component(config, std::move(name)),
+      : component(config, name),
         how_(std::move(how)),
         children_(std::move(children)),
         session_(*this, how_.server, session_of(how_)),

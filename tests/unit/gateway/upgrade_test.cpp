@@ -279,7 +279,7 @@ TEST_CASE("channels: a stream that breaks ends with a Status") {
 }
 
 TEST_CASE("channels: hostile frames end the connection with their code") {
-  for (auto [wire, code] :
+  for (const auto& [wire, code] :
        {std::pair{std::string("\x82\x01x"), "close 1002"}, std::pair{frame(0xc2, "x"), "close 1002"},
         std::pair{frame(0x80, "x"), "close 1002"},
         std::pair{std::string("\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 14), "close 1009"}}) {

@@ -21,7 +21,7 @@ api::watch_event event_of(std::uint64_t revision, std::size_t bytes) {
   return {api::event_type::modified, *made, revision, false};
 }
 
-api::watch_batch batch_of(std::uint64_t watch, std::vector<std::uint64_t> revisions, std::size_t bytes = 100) {
+api::watch_batch batch_of(std::uint64_t watch, const std::vector<std::uint64_t>& revisions, std::size_t bytes = 100) {
   std::vector<api::watch_event> events;
   for (auto revision : revisions) events.push_back(event_of(revision, bytes));
   api::watch_batch out;
