@@ -81,9 +81,8 @@ task<result<api::response>> worker::serve(frame& f) {
   auto parsed = parse_target(f.incoming, context);
   // Impersonation and the rights of everyone but system:masters rest on roles that must be there first; what anybody
   // may write rests on objects that must have been read, such as its namespace.
-  bool master = f.incoming.user && is_master(*f.incoming.user);
-  bool waits = context.resource != schema::no_index && !(master && options_.shared->slots->all_synced());
-  if (waits && !started()) {
+  if (!started() && context.resource != schema::no_index &&
+      !(f.incoming.user && is_master(*f.incoming.user) && options_.shared->slots->all_synced())) {
     auto waiting = startup();
     status outcome = co_await waiting;
     if (!outcome.ok()) co_return outcome;

@@ -54,10 +54,11 @@ struct shared_state {
   /// --default-not-ready-toleration-seconds.
   std::int64_t toleration_seconds = 300;
   std::atomic<std::uint64_t> watch_counter{0};
-  /// The objects that every cluster has are there; requests of others than system:masters wait for that.
+  /// The objects that every cluster has are there, and so everything has been read: they are looked for after that.
+  /// Requests of others than system:masters wait for it.
   std::atomic<bool> bootstrapped{false};
 
-  bool ready() const { return bootstrapped.load() && slots->all_synced(); }
+  bool ready() const { return bootstrapped.load(); }
   std::vector<health_check> health() const;
 };
 
