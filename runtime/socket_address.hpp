@@ -20,4 +20,12 @@ socklen_t parse_address(const std::string& text, std::uint16_t port, socket_addr
 std::string address_text(const socket_address& of);
 std::uint16_t port_of(const socket_address& of);
 
+/// A socket that listens, without blocking.
+struct listening_socket {
+  int descriptor = -1;     // -1: it could not be made, errno says why
+  std::uint16_t port = 0;  // the one that the kernel chose where 0 was asked for
+};
+/// `size` as parse_address() gave it.
+listening_socket listen_on(socket_address where, socklen_t size, int backlog);
+
 }  // namespace troupe::runtime

@@ -223,18 +223,13 @@ result<std::shared_ptr<link_port>> link_port::open(const std::string& address, s
   runtime::socket_address where{};
   auto size = runtime::parse_address(address, port, where);
   if (size == 0) return bad_request("link.listen: \"" + address + "\" is not an IP address");
-  auto failed = [&](const char* what) {
-    auto text = std::string("link: ") + what + " " + address;
+  auto listening = runtime::listen_on(where, size, 1024);
+  if (listening.descriptor < 0) {
+    auto text = std::string("link: cannot listen on ") + address;
     return internal_error(text.append(":").append(std::to_string(port)).append(": ").append(std::strerror(errno)));
-  };
-  made->socket_ = ::socket(where.base.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (made->socket_ < 0) return failed("cannot make a socket for");
-  int yes = 1;
-  setsockopt(made->socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  if (::bind(made->socket_, &where.base, size) != 0 || ::listen(made->socket_, 1024) != 0)
-    return failed("cannot listen on");
-  if (::getsockname(made->socket_, &where.base, &size) != 0) return failed("cannot listen on");
-  made->port_ = runtime::port_of(where);
+  }
+  made->socket_ = listening.descriptor;
+  made->port_ = listening.port;
   return made;
 }
 

@@ -40,12 +40,6 @@ std::vector<int> loop_slot::take() {
   return taken;
 }
 
-namespace {
-
-status socket_failure(const std::string& what) { return internal_error(what + ": " + std::strerror(errno)); }
-
-}  // namespace
-
 result<std::shared_ptr<endpoint>> endpoint::open(const std::string& address, std::uint16_t port,
                                                  const tls_credentials& credentials, std::size_t loops,
                                                  const limits& bounds) {
@@ -55,15 +49,11 @@ result<std::shared_ptr<endpoint>> endpoint::open(const std::string& address, std
   runtime::socket_address where{};
   auto size = runtime::parse_address(address, port, where);
   if (size == 0) return bad_request("listen address \"" + address + "\" is not an IP address");
-  made->listener_ = ::socket(where.base.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (made->listener_ < 0) return socket_failure("socket");
-  int yes = 1;
-  setsockopt(made->listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  auto text = "listen on " + address + ":" + std::to_string(port);
-  if (::bind(made->listener_, &where.base, size) != 0) return socket_failure(text);
-  if (::listen(made->listener_, 4096) != 0) return socket_failure(text);
-  if (::getsockname(made->listener_, &where.base, &size) != 0) return socket_failure(text);
-  made->port_ = runtime::port_of(where);
+  auto listening = runtime::listen_on(where, size, 4096);
+  if (listening.descriptor < 0)
+    return internal_error("listen on " + address + ":" + std::to_string(port) + ": " + std::strerror(errno));
+  made->listener_ = listening.descriptor;
+  made->port_ = listening.port;
   for (std::size_t i = 0; i < std::max<std::size_t>(loops, 1); ++i)
     made->slots_.push_back(std::make_unique<loop_slot>());
   return made;
