@@ -7,6 +7,7 @@
 #include "actors/cloud_controller_manager/balancer/writes.hpp"
 #include "messages/cloud.hpp"
 #include "messages/document.hpp"
+#include "messages/hash.hpp"
 #include "messages/text_search.hpp"
 #include "messages/views/discovery_v1.hpp"
 
@@ -79,13 +80,6 @@ std::set<std::string> nodes_behind(const std::string& key, const controller::cac
     for (auto endpoint : discovery_v1::endpoint_slice_view(*content).endpoints())
       if (endpoint.conditions().ready(true)) out.emplace(endpoint.node_name());
   }
-  return out;
-}
-
-/// FNV-1a: the same in every process.
-std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t out = 0xcbf29ce484222325u;
-  for (unsigned char one : text) out = (out ^ one) * 0x100000001b3u;
   return out;
 }
 
@@ -262,7 +256,7 @@ std::string balancer_core::announcer_for(const turn& now) const {
   if (able.empty()) return {};
   auto current = announcer_of(now.service);
   if (std::find(able.begin(), able.end(), current) != able.end()) return current;
-  return able[hash_of(now.key) % able.size()];
+  return able[fnv1a(now.key) % able.size()];
 }
 
 /// Which port of the nodes an older Service has; empty: none.

@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "messages/hash.hpp"
+
 namespace troupe::cri {
 namespace {
 
-/// FNV-1a, folded to 32 bits: a name, not a secret.
+/// Folded to 32 bits: a name, not a secret.
 std::string tag_of(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037ull;
-  for (unsigned char c : text) hash = (hash ^ c) * 1099511628211ull;
+  const auto hash = fnv1a(text);
   char out[9];
   std::snprintf(out, sizeof out, "%08x", static_cast<unsigned>(hash ^ hash >> 32));
   return out;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "actors/container_runtime/hollow/annotations.hpp"
+#include "messages/hash.hpp"
 #include "messages/number.hpp"
 
 namespace troupe::hollow {
@@ -81,9 +82,7 @@ std::int64_t core::latency(const container::operation& what) const {
 
 std::string core::new_id(char kind) {
   char text[80];
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  for (char c : options_.node_name + kind + std::to_string(next_id_))
-    hash = (hash ^ std::uint8_t(c)) * 0x100000001b3ull;
+  const auto hash = fnv1a(options_.node_name + kind + std::to_string(next_id_));
   std::snprintf(text, sizeof text, "%016llx%016llx%016llx%016llx", static_cast<unsigned long long>(hash),
                 static_cast<unsigned long long>(hash * 0x9e3779b97f4a7c15ull),
                 static_cast<unsigned long long>(next_id_), static_cast<unsigned long long>(~hash));

@@ -1,5 +1,6 @@
 // The hollow runtime's operations that belong to no pod: images, version, status, figures.
 #include "actors/container_runtime/hollow/core.hpp"
+#include "messages/hash.hpp"
 
 namespace troupe::hollow {
 
@@ -11,8 +12,7 @@ bool cannot_be_pulled(const std::string& name) { return name.compare(0, 15, "hol
 
 container::image_info core::image(const std::string& name) const {
   container::image_info info;
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  for (char c : name) hash = (hash ^ std::uint8_t(c)) * 0x100000001b3ull;
+  const auto hash = fnv1a(name);
   info.id = "sha256:";
   for (int i = 0; i < 64; ++i) info.id += "0123456789abcdef"[(hash >> (i % 16 * 4)) & 15];
   info.tags = {name};
