@@ -255,7 +255,7 @@ class dialer final : public link_loop {
       auto found = &nodes_[link.node] == &node ? channels().find(link.open) : channels().end();
       if (found == channels().end() || found->second->ended() || !found->second->actor) continue;
       node.primary = link.open;
-      log(log_level::info, "link.taken_over", "node=" + node.node.name + " server=" + found->second->peer);
+      log(log_level::info, "link.taken_over", whose(node.node) + " server=" + found->second->peer);
       return node.node.server.set_target(caf::actor_cast<api::api_server_actor>(found->second->actor));
     }
     node.node.server.set_target(silent_);
