@@ -8,6 +8,7 @@
 #include "actors/kubelet/pod_readers.hpp"
 #include "actors/kubelet/termination_message.hpp"
 #include "actors/kubelet/volumes.hpp"
+#include "runtime/answer_text.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
 #include "runtime/trace/core_trace.hpp"
@@ -19,13 +20,7 @@ using namespace runtime;
 
 /// The object in an answer, decoded; null when there is none.
 std::shared_ptr<const document> body_of(const api::response& answer) {
-  std::string text;
-  if (answer.object) {
-    text = answer.object->json.view();
-  } else {
-    for (auto& part : answer.body) text += part.view();
-  }
-  auto parsed = document::parse(text);
+  auto parsed = document::parse(answer_text(answer));
   return parsed ? std::make_shared<const document>(std::move(*parsed)) : nullptr;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "runtime/answer_text.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/certificate_request.hpp"
 #include "runtime/component.hpp"
@@ -18,9 +19,7 @@ constexpr const char* signing_requests = "/apis/certificates.k8s.io/v1/certifica
 
 result<document> parsed_answer(const api::response& answer) {
   if (!answer.error.ok()) return answer.error;
-  std::string text;
-  for (const auto& part : answer.body) text.append(part.view());
-  return document::parse(text);
+  return document::parse(runtime::answer_text(answer));
 }
 
 /// One at a time: the session is the current one's.

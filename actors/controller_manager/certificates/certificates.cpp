@@ -6,6 +6,7 @@
 
 #include "actors/controller_manager/certificates/core.hpp"
 #include "messages/schema/scalars.hpp"
+#include "runtime/answer_text.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/certificate_request.hpp"
 #include "runtime/component.hpp"
@@ -131,11 +132,7 @@ class signer final : public runtime::component<api::client_actor> {
     approve(what, which);
   }
 
-  static result<document> body_of(const api::response& answer) {
-    std::string text;
-    for (const auto& part : answer.body) text.append(part.view());
-    return document::parse(text);
-  }
+  static result<document> body_of(const api::response& answer) { return document::parse(runtime::answer_text(answer)); }
 
   /// An administrator may still approve it; a change of rights is seen when the request changes.
   void leave(const object_ptr& what, const char* why) {
