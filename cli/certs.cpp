@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
+#include "messages/wall_time.hpp"
 #include "runtime/link/identity.hpp"
 #include "runtime/pki.hpp"
 
@@ -18,14 +19,6 @@ namespace {
 int refuse_certificates(const std::string& why) {
   std::cerr << "troupe certs: " << why << "\n";
   return 1;
-}
-
-std::string date_text(std::int64_t seconds) {
-  std::tm when{};
-  time_t at = seconds;
-  gmtime_r(&at, &when);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &when)};
 }
 
 /// One line a certificate of the folder, the one that ends first on top.
@@ -43,7 +36,8 @@ int list_certificates(const std::string& folder) {
   auto now = static_cast<std::int64_t>(std::time(nullptr));
   std::cout << "CERTIFICATE  EXPIRES  DAYS LEFT\n";
   for (const auto& [end, name] : found)
-    std::cout << name << "  " << date_text(end) << "  " << std::max<std::int64_t>((end - now) / 86400, 0) << "\n";
+    std::cout << name << "  " << time_text(static_cast<std::uint64_t>(end) * 1000) << "  "
+              << std::max<std::int64_t>((end - now) / 86400, 0) << "\n";
   return 0;
 }
 

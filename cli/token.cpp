@@ -1,5 +1,4 @@
 // `troupe token create|list|delete`: bootstrap tokens, by which machines join.
-#include <array>
 #include <ctime>
 #include <iostream>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "cli/http_client.hpp"
 #include "messages/document.hpp"
 #include "messages/schema/scalars.hpp"
+#include "messages/wall_time.hpp"
 #include "runtime/certificate_request.hpp"
 
 namespace troupe::cli {
@@ -41,13 +41,6 @@ std::string random_letters(std::size_t size) {
   return out;
 }
 
-std::string expiry_text(std::time_t at) {
-  std::tm when{};
-  gmtime_r(&at, &when);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &when)};
-}
-
 /// A Secret as kubeadm makes it.
 std::string secret_body(const std::string& id, const std::string& secret, std::int64_t hours) {
   document doc;
@@ -65,7 +58,9 @@ std::string secret_body(const std::string& id, const std::string& secret, std::i
   doc.set(data, "token-secret", std::string_view(secret));
   doc.set(data, "usage-bootstrap-authentication", "true");
   doc.set(data, "auth-extra-groups", "system:bootstrappers:kubeadm:default-node-token");
-  if (hours > 0) doc.set(data, "expiration", std::string_view(expiry_text(std::time(nullptr) + hours * 3600)));
+  if (hours > 0)
+    doc.set(data, "expiration",
+            std::string_view(time_text(static_cast<std::uint64_t>(std::time(nullptr) + hours * 3600) * 1000)));
   return to_json(root);
 }
 

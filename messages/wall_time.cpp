@@ -15,6 +15,12 @@ std::string time_text(std::uint64_t wall_ms) {
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+std::string micro_time_text(std::uint64_t wall_ms) {
+  auto out = time_text(wall_ms);
+  out.pop_back();  // Z
+  return out.append(fmt::format(".{:03}000Z", wall_ms % 1000));
+}
+
 std::uint64_t time_ms(std::string_view text) {
   std::tm parts{};
   if (text.size() < 20 || !strptime(std::string(text).c_str(), "%Y-%m-%dT%H:%M:%S", &parts)) return 0;

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 
 #include "messages/document.hpp"
 #include "messages/schema/schema.hpp"
+#include "messages/wall_time.hpp"
 
 namespace troupe::runtime {
 
@@ -17,30 +17,7 @@ constexpr std::size_t max_waiting = 4096;     // writes; client-go keeps 1,000
 constexpr std::uint64_t refill_ms = 300'000;  // one token
 constexpr double burst = 25;
 
-std::tm utc_of(std::uint64_t wall_ms) {
-  auto seconds = static_cast<std::time_t>(wall_ms / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  return parts;
-}
-
 }  // namespace
-
-std::string format_time(std::uint64_t wall_ms) {
-  auto parts = utc_of(wall_ms);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
-std::string format_micro_time(std::uint64_t wall_ms) {
-  auto parts = utc_of(wall_ms);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  char micros[16];
-  std::snprintf(micros, sizeof micros, ".%06uZ", static_cast<unsigned>(wall_ms % 1000) * 1000);
-  return std::string(text) + micros;
-}
 
 event_subject subject_of(const object& one) {
   event_subject subject;
@@ -119,7 +96,7 @@ void event_recorder::record(const event_subject& about, std::string_view type, s
 void event_recorder::create(const std::string& key, const event_subject& about, std::string_view type,
                             std::string_view reason, std::string_view message) {
   auto& owner = session_.owner();
-  auto now = format_time(owner.wall_now_ms());
+  auto now = time_text(owner.wall_now_ms());
   char suffix[24];
   std::snprintf(suffix, sizeof suffix, ".%016llx", static_cast<unsigned long long>(owner.random_u64()));
   known_event made;
@@ -170,7 +147,7 @@ void event_recorder::count_up(const std::string& key, known_event& known, std::s
   auto& root = doc.root();
   doc.make_object(root);
   doc.set(root, "count", static_cast<std::int64_t>(++known.count));
-  doc.set(root, "lastTimestamp", format_time(session_.owner().wall_now_ms()));
+  doc.set(root, "lastTimestamp", time_text(session_.owner().wall_now_ms()));
   doc.set(root, "message", message);
   enqueue(key, patch("/api/v1/namespaces/" + known.namespace_name + "/events/" + known.name, to_json(root)));
 }

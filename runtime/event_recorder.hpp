@@ -66,8 +66,4 @@ class event_recorder {
   std::uint64_t dropped_ = 0;
 };
 
-/// RFC 3339 in UTC with whole seconds (metav1.Time), or with microseconds (metav1.MicroTime).
-std::string format_time(std::uint64_t wall_ms);
-std::string format_micro_time(std::uint64_t wall_ms);
-
 }  // namespace troupe::runtime

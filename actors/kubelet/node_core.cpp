@@ -2,21 +2,12 @@
 #include "actors/kubelet/node_core.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "actors/kubelet/json_text.hpp"
 #include "actors/kubelet/pod_turn.hpp"
 
 namespace troupe::kubelet {
 namespace {
-
-std::string micro_time(std::int64_t wall_ms) {
-  char fraction[16];
-  std::snprintf(fraction, sizeof fraction, ".%03d000Z", static_cast<int>(wall_ms % 1000));
-  auto text = time_text(wall_ms);
-  text.pop_back();
-  return text + fraction;
-}
 
 std::string cpu_text(std::int64_t milli) {
   return milli % 1000 == 0 ? std::to_string(milli / 1000) : std::to_string(milli) + "m";
@@ -272,7 +263,7 @@ struct node_turn {
     w.open("spec", '{');
     w.put("holderIdentity", s.options.name);
     w.put("leaseDurationSeconds", s.options.lease_duration);
-    w.put("renewTime", micro_time(now.wall_ms));
+    w.put("renewTime", micro_time_text(static_cast<std::uint64_t>(now.wall_ms)));
     w.close('}');
     w.close('}');
     if (s.lease_exists)

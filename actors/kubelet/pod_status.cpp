@@ -1,6 +1,5 @@
 // The pod's status as the kubelet reports it: phase, conditions, container statuses.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "actors/kubelet/json_text.hpp"
@@ -265,19 +264,6 @@ std::string status_json(pod_state& s, std::int64_t wall_ms) {
   w.put("startTime", s.start_time);
   w.close('}');
   return w.take();
-}
-
-std::string time_text(std::int64_t wall_ms) {
-  using namespace std::chrono;
-  auto at = sys_seconds(seconds(wall_ms / 1000));
-  auto day = floor<days>(at);
-  year_month_day date(day);
-  hh_mm_ss clock(at - day);
-  char text[32];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", int(date.year()), unsigned(date.month()),
-                unsigned(date.day()), int(clock.hours().count()), int(clock.minutes().count()),
-                int(clock.seconds().count()));
-  return text;
 }
 
 std::string duration_text(std::int64_t ms) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actors/kubelet/pod_core.hpp"
+#include "messages/wall_time.hpp"
 
 namespace troupe::kubelet {
 
@@ -99,8 +100,6 @@ struct pod_turn {
 /// Next delay after a failure at `now_ms`; sets until_ms. The first wait is `initial`.
 void back_off_more(back_off& b, std::int64_t now_ms, std::int64_t initial, std::int64_t cap);
 
-/// RFC 3339 with whole seconds.
-std::string time_text(std::int64_t wall_ms);
 /// A duration as Go prints it, in whole milliseconds: "885ms", "1.234s", "2m0.135s".
 std::string duration_text(std::int64_t ms);
 

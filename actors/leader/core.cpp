@@ -1,23 +1,12 @@
 // See core.hpp.
 #include "actors/leader/core.hpp"
 
-#include <cstdio>
-#include <ctime>
 #include <utility>
+
+#include "messages/wall_time.hpp"
 
 namespace troupe::leader {
 namespace {
-
-/// metav1.MicroTime.
-std::string micro_time(std::uint64_t wall_ms) {
-  const auto seconds = static_cast<std::time_t>(wall_ms / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[40];
-  const auto size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text + size, sizeof text - size, ".%03u000Z", static_cast<unsigned>(wall_ms % 1000));
-  return text;
-}
 
 /// Names and times hold nothing that JSON escapes.
 std::string lease_json(const state& s, const std::string& holder, std::uint64_t duration_ms,
@@ -28,7 +17,7 @@ std::string lease_json(const state& s, const std::string& holder, std::uint64_t 
   out.append(R"(},"spec":{"holderIdentity":")").append(holder);
   out.append(R"(","leaseDurationSeconds":)").append(std::to_string(duration_ms / 1000));
   out.append(R"(,"acquireTime":")").append(acquired);
-  out.append(R"(","renewTime":")").append(micro_time(s.wall_ms));
+  out.append(R"(","renewTime":")").append(micro_time_text(s.wall_ms));
   out.append(R"(","leaseTransitions":)").append(std::to_string(transitions)).append("}}");
   return out;
 }
@@ -37,7 +26,7 @@ void write(state& s, effects& out) {
   const bool ours = s.known && s.seen.holder == s.config.identity;
   // As client-go counts: the first holder is no transition.
   const auto transitions = !s.known ? 0 : ours ? s.seen.transitions : s.seen.transitions + 1;
-  const auto acquired = ours && !s.seen.acquired.empty() ? s.seen.acquired : micro_time(s.wall_ms);
+  const auto acquired = ours && !s.seen.acquired.empty() ? s.seen.acquired : micro_time_text(s.wall_ms);
   s.asking = true;
   s.sent_ms = s.now_ms;
   out.emplace_back(write_lease{lease_json(s, s.config.identity, s.config.lease_ms, acquired, transitions), !s.known});

@@ -3,6 +3,7 @@
 
 #include "actors/scheduler/decode.hpp"
 #include "messages/text_search.hpp"
+#include "messages/wall_time.hpp"
 #include "runtime/api_session.hpp"
 #include "runtime/component.hpp"
 #include "runtime/event_recorder.hpp"
@@ -148,7 +149,7 @@ class scheduler_shell final : public component<scheduler_actor> {
     std::string body = R"({"metadata":{)";
     add_member(body, "uid", patch_wanted.uid);
     body += R"(},"status":{"conditions":[{"lastProbeTime":null)";
-    add_member(body, "lastTransitionTime", format_time(wall_now_ms()));
+    add_member(body, "lastTransitionTime", time_text(wall_now_ms()));
     add_member(body, "message", patch_wanted.message);
     add_member(body, "reason", patch_wanted.reason);
     body += R"(,"status":"False","type":"PodScheduled"}]}})";

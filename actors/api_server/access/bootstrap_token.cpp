@@ -2,12 +2,11 @@
 #include "actors/api_server/access/bootstrap_token.hpp"
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 
 #include "messages/document.hpp"
 #include "messages/schema/scalars.hpp"
 #include "messages/schema/schema.hpp"
+#include "messages/wall_time.hpp"
 
 namespace troupe::api {
 namespace {
@@ -36,12 +35,7 @@ bool has_expired(const std::string& expiration, std::int64_t now_ms) {
   if (expiration.empty()) return false;
   auto read = schema::normal_time(expiration, schema::time_format::seconds);
   if (!read.ok) return true;
-  std::tm when{};
-  std::time_t seconds = now_ms / 1000;
-  gmtime_r(&seconds, &when);
-  std::array<char, 32> now{};
-  std::strftime(now.data(), now.size(), "%Y-%m-%dT%H:%M:%SZ", &when);
-  return (read.same ? expiration : read.text) <= now.data();
+  return (read.same ? expiration : read.text) <= time_text(static_cast<std::uint64_t>(now_ms));
 }
 
 /// ^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$
